@@ -1,0 +1,150 @@
+/**
+ * A downstream as a typed Effect service with two keys and one ring.
+ *
+ * **Details**
+ *
+ * `Downstream.Service<Self>()(id, methods, info)` is a service class. The class
+ * itself is the key of the typed client; `Self.Transport` is the key of the raw
+ * calls, which HTTP, a fake or a fault injector provides; `Self.layer({...})` is
+ * the resilience ring between the two, a table with one row per method.
+ *
+ * **Gotchas**
+ *
+ * `Self.layer(...)` returns a new layer each time: keep it in a `const` where two
+ * parts of a program should share its state.
+ *
+ * **Example** (a contract, its ring, and a transport)
+ *
+ * ```ts
+ * import { Effect, Layer, Schema } from "effect"
+ * import { Contract, Downstream, Fallback, Policy, Transient } from "@failsoft/core"
+ *
+ * class Stock extends Downstream.Service<Stock>()("@shop/Stock", {
+ *   get: Contract.method({
+ *     payload: Schema.Struct({ sku: Schema.String }),
+ *     success: Schema.Number,
+ *     transient: Transient.Transient,
+ *     permanent: Schema.Never,
+ *     idempotency: "safe",
+ *     onOutage: "degrade"
+ *   })
+ * }, {
+ *   criticality: "optional",
+ *   owner: "team-stock",
+ *   slo: { objective: 0.99, window: "30 days" },
+ *   budget: "1 second",
+ *   docs: "https://runbooks.example/stock"
+ * }) {}
+ *
+ * const ring = Stock.layer({ get: { policy: Policy.standard(), fallback: Fallback.value(0) } })
+ * const raw = Stock.transport({ get: () => Effect.succeed(3) })
+ * const program = Stock.use((stock) => stock.get({ sku: "sku-1" })).pipe(Effect.provide(Layer.provide(ring, raw)))
+ * Effect.runPromise(program).then((answer) => console.log(answer.value, answer.quality))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import * as Str from "effect/String"
+import type { InvalidComposition } from "./Composition.ts"
+import type * as Contract from "./Contract.ts"
+import type { Fallback } from "./Fallback.ts"
+import * as ring from "./internal/ring.ts"
+import type { Description } from "./internal/description.ts"
+import type { Policy } from "./Policy.ts"
+import type * as Check from "./internal/check.ts"
+
+export type { Description, MethodDescription, PolicyDescription } from "./internal/description.ts"
+
+/**
+ * The identifier of a downstream's raw calls in an effect's requirements.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Transport<out Id extends string> {
+  readonly "~failsoft/Transport": Id
+}
+
+/**
+ * The table of a ring: a policy for each method, and a fallback for those that
+ * degrade.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Table<M extends Contract.Methods> = {
+  readonly [K in keyof M]: {
+    readonly policy: Policy
+    readonly fallback?: Fallback<Contract.SuccessOf<M[K]>, Contract.PayloadOf<M[K]>>
+  }
+}
+
+/**
+ * A contract that can be called: its client's key, its transport's key, its ring.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Service<Self, Id extends string, M extends Contract.Methods>
+  extends Context.ServiceClass<Self, Id, Contract.Client<M>> {
+  /** The methods and what is known about them. */
+  readonly contract: Contract.Contract<M>
+  /** The key of the raw calls, below every policy. */
+  readonly Transport: Context.Key<Transport<Id>, Contract.RawCalls<M>>
+  /** The resilience ring: one row per method, misuse is a compile error. */
+  readonly layer: <const T extends Table<M>>(
+    table: T & Check.Checked<M, T>
+  ) => Layer.Layer<Self, InvalidComposition, Transport<Id>>
+  /** A transport from plain effects. */
+  readonly transport: (calls: Contract.RawCalls<M>) => Layer.Layer<Transport<Id>>
+}
+
+/**
+ * Any downstream, for code that works with all of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Any {
+  readonly contract: Contract.Contract
+  readonly key: string
+}
+
+const lastSegment = (id: string) => Str.uncapitalize(id.slice(id.lastIndexOf("/") + 1))
+
+/**
+ * Declares a downstream. `id` is a package path and unique in the program; its
+ * last segment is the name in telemetry unless `info.name` says another.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service =
+  <Self>() =>
+  <const Id extends string, const M extends Contract.Methods>(
+    id: Id,
+    methods: M,
+    info: Contract.Info
+  ): Service<Self, Id, M> => {
+    const contract: Contract.Contract<M> = { name: info.name ?? lastSegment(id), methods, info }
+    const key = Context.Service<Self, Contract.Client<M>>()(id)
+    const transport = Context.Service<Transport<Id>, Contract.RawCalls<M>>(`${id}/Transport`)
+    return Object.assign(key, {
+      contract,
+      Transport: transport,
+      layer: (table: Table<M>) => Layer.effect(key, ring.make(contract, transport, table)),
+      transport: (calls: Contract.RawCalls<M>) => Layer.succeed(transport, calls)
+    })
+  }
+
+/**
+ * What a built client shows of itself: its contract, each method's policies
+ * outermost first with their knobs and live state, and its health as observed.
+ * Nothing for an object that no ring made.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const describe = (client: object): Description | undefined => ring.describe(client)

@@ -1,0 +1,111 @@
+/**
+ * What degraded while one request was served.
+ *
+ * **Details**
+ *
+ * The edge gives each request a journal of its own; every ring below writes each
+ * degraded answer into it, so nothing degrades in silence even where a handler
+ * ignores the quality. The edge turns it into the `Degradation` header and
+ * `meta.degraded`.
+ *
+ * **Gotchas**
+ *
+ * It holds at most {@link entriesMax} entries and counts the rest in `dropped`.
+ * Without a journal in the context, writing does nothing.
+ *
+ * **Example** (a journal around some work)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Journal } from "@failsoft/core"
+ *
+ * const program = Effect.gen(function*() {
+ *   const journal = yield* Journal.make
+ *   yield* Journal.record({ downstream: "stock", method: "get", quality: "stale", reason: "timeout", ageMillis: 900 })
+ *     .pipe(Effect.provideService(Journal.Journal, journal))
+ *   return journal.entries()
+ * })
+ * console.log(Effect.runSync(program))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { DegradedQuality } from "./Answer.ts"
+
+/**
+ * One degraded answer: whose, how good, why, and how old in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry {
+  readonly downstream: string
+  readonly method: string
+  readonly quality: DegradedQuality
+  readonly reason: string
+  readonly ageMillis?: number
+}
+
+/**
+ * The journal of one request.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RequestJournal {
+  readonly entries: () => ReadonlyArray<Entry>
+  readonly dropped: () => number
+  readonly add: (entry: Entry) => void
+}
+
+/**
+ * The most entries that a journal keeps.
+ *
+ * @category limits
+ * @since 0.1.0
+ */
+export const entriesMax = 100
+
+/**
+ * The journal of the current request, if there is one.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const Journal: Context.Reference<RequestJournal | undefined> = Context.Reference<RequestJournal | undefined>(
+  "@failsoft/core/Journal",
+  { defaultValue: () => undefined }
+)
+
+/**
+ * Makes an empty journal.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<RequestJournal> = Effect.sync(() => {
+  const entries: Array<Entry> = []
+  let dropped = 0
+  return {
+    entries: () => entries.slice(),
+    dropped: () => dropped,
+    add: (entry) => {
+      if (entries.length < entriesMax) entries.push(entry)
+      else dropped++
+    }
+  }
+})
+
+/**
+ * Writes an entry into the current request's journal.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const record = (entry: Entry): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    fiber.getRef(Journal)?.add(entry)
+    return Effect.void
+  })

@@ -1,0 +1,172 @@
+/**
+ * The one stream of events that policies, fallbacks and rings emit.
+ *
+ * **Details**
+ *
+ * Metrics, logs, a console and tests are consumers of this stream. `at` is
+ * milliseconds since the epoch on Effect's `Clock`; labels are downstream,
+ * method, policy and outcome, never ids. A bus without a consumer costs one
+ * field read per event.
+ *
+ * **Gotchas**
+ *
+ * A ring takes its bus when its layer is built, so provide {@link layer} to the
+ * ring and not only to the code that calls it. A consumer runs inside the call:
+ * it must be quick. One that throws is counted in `failed` and the call goes on.
+ *
+ * **Example** (listening)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Signal } from "@failsoft/core"
+ *
+ * const program = Effect.gen(function*() {
+ *   const bus = yield* Signal.Bus
+ *   yield* bus.subscribe((signal) => console.log(signal._tag, signal.downstream))
+ *   bus.emit({ _tag: "AttemptTimedOut", at: 0, downstream: "payments", method: "charge", limitMillis: 250 })
+ * })
+ * Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(Signal.layer)))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { Quality } from "./Answer.ts"
+
+/**
+ * The labels and the time that every signal has.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Labels {
+  readonly at: number
+  readonly downstream: string
+  readonly method: string
+}
+
+/**
+ * How a logical call (all its attempts, and its fallback) ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome = "answered" | "permanent" | "degraded" | "unavailable" | "interrupted"
+
+/**
+ * The state of a circuit.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CircuitState = "closed" | "open" | "half-open"
+
+/**
+ * Everything that the parts of this package tell.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Signal =
+  | Labels & { readonly _tag: "CallEnded"; readonly outcome: Outcome; readonly durationMillis: number }
+  | Labels & { readonly _tag: "AttemptTimedOut"; readonly limitMillis: number }
+  | Labels & {
+    readonly _tag: "RetryScheduled"
+    readonly attempt: number
+    readonly delayMillis: number
+    readonly cause: string
+  }
+  | Labels & { readonly _tag: "CallRefused"; readonly policy: string; readonly reason: string }
+  | Labels & {
+    readonly _tag: "CircuitChanged"
+    readonly from: CircuitState
+    readonly to: CircuitState
+    readonly calls: number
+    readonly failures: number
+    readonly openMillis?: number
+  }
+  | Labels & { readonly _tag: "ContractViolated"; readonly detail: string }
+  | Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string }
+
+/**
+ * Where signals go: `active` is false as long as nobody listens.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export interface SignalBus {
+  readonly active: boolean
+  /** How many times a listener threw. */
+  readonly failed: number
+  readonly emit: (signal: Signal) => void
+  /** Listens until the scope closes. At most 64 listeners; one more is a defect. */
+  readonly subscribe: (listener: (signal: Signal) => void) => Effect.Effect<void, never, Scope.Scope>
+}
+
+const listenersMax = 64
+
+const inert: SignalBus = { active: false, failed: 0, emit: () => {}, subscribe: () => Effect.void }
+
+/**
+ * The bus of the current context; without a layer it drops everything.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const Bus: Context.Reference<SignalBus> = Context.Reference<SignalBus>("@failsoft/core/Signal/Bus", {
+  defaultValue: () => inert
+})
+
+/**
+ * A bus of its own.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<SignalBus> = Effect.sync(() => {
+  let listeners: ReadonlyArray<(signal: Signal) => void> = []
+  let failed = 0
+  return {
+    get active() {
+      return listeners.length > 0
+    },
+    get failed() {
+      return failed
+    },
+    emit: (signal) => {
+      for (const listener of listeners) {
+        try {
+          listener(signal)
+        } catch {
+          failed++
+        }
+      }
+    },
+    subscribe: (listener) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          if (listeners.length >= listenersMax) {
+            throw new Error(`a signal bus takes at most ${listenersMax} listeners; close a scope that holds one`)
+          }
+          const own = (signal: Signal) => listener(signal)
+          listeners = [...listeners, own]
+          return own
+        }),
+        (own) =>
+          Effect.sync(() => {
+            listeners = listeners.filter((other) => other !== own)
+          })
+      ).pipe(Effect.asVoid)
+  }
+})
+
+/**
+ * A bus for the layers below it.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<never> = Layer.effect(Bus, make)

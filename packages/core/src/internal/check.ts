@@ -1,0 +1,58 @@
+/**
+ * Misuse as a compile error. Where a row does not fit its contract, the expected
+ * type of its policy or fallback becomes a sentence, which the compiler prints in
+ * the last line of its message.
+ */
+import type * as Contract from "../Contract.ts"
+import type { Fallback } from "../Fallback.ts"
+import type { MarksOf } from "../Policy.ts"
+
+type FallbackMarks<F> = F extends Fallback<infer _A, infer _P, infer M> ? M : never
+
+/** The table with a sentence in the place of each thing that does not fit. */
+export type Checked<M extends Contract.Methods, T> = {
+  readonly [K in keyof M & string]: K extends keyof T ? CheckedRow<K, M[K], T[K]> : unknown
+}
+
+type CheckedRow<Name extends string, M extends Contract.Method, Row> = CheckedPolicy<Name, M, Row> &
+  CheckedFallback<Name, M, Row>
+
+type CheckedPolicy<Name extends string, M extends Contract.Method, Row> = Row extends { readonly policy: infer P }
+  ? M["idempotency"] extends "unsafe"
+    ? "replays" extends MarksOf<P>
+      ? {
+          readonly policy: `the method '${Name}' is unsafe: a policy that replays (retry, hedge) could apply it twice; use Policy.standardOnce or a stack without retry`
+        }
+      : CheckedBound<Name, P>
+    : CheckedBound<Name, P>
+  : unknown
+
+type CheckedBound<Name extends string, P> = "bounds" extends MarksOf<P>
+  ? unknown
+  : {
+      readonly policy: `the stack of '${Name}' has no time bound: add Policy.deadline or Policy.timeout`
+    }
+
+type CheckedFallback<Name extends string, M extends Contract.Method, Row> = M["onOutage"] extends "degrade"
+  ? Row extends { readonly fallback: infer F }
+    ? "enqueues" extends FallbackMarks<F>
+      ? M["idempotency"] extends "keyed"
+        ? CheckedTotal<Name, F>
+        : {
+            readonly fallback: `the method '${Name}' is not keyed: a queue may deliver it twice, so Fallback.enqueue needs an idempotency key`
+          }
+      : CheckedTotal<Name, F>
+    : {
+        readonly fallback: `the method '${Name}' degrades in an outage: give its row a fallback`
+      }
+  : Row extends { readonly fallback: unknown }
+    ? {
+        readonly fallback: `the method '${Name}' fails in an outage by its contract: remove the fallback, or declare onOutage: "degrade"`
+      }
+    : unknown
+
+type CheckedTotal<Name extends string, F> = "total" extends FallbackMarks<F>
+  ? unknown
+  : {
+      readonly fallback: `the fallback of '${Name}' may have no answer: end it with Fallback.value or Fallback.omit`
+    }

@@ -1,0 +1,23 @@
+/**
+ * What policies read of a transient error without knowing its class. A policy
+ * must work for every contract's errors, so the hints are found by shape.
+ */
+import * as Predicate from "effect/Predicate"
+
+/** The downstream's own "ask again after", in milliseconds, where the error has one. */
+export const retryAfterMillis = (error: unknown): number | undefined =>
+  Predicate.hasProperty(error, "retryAfterMillis") &&
+    typeof error.retryAfterMillis === "number" && error.retryAfterMillis >= 0
+    ? error.retryAfterMillis
+    : undefined
+
+/** Whether the error says that the request was certainly not applied. */
+export const notApplied = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "applied") && error.applied === "no"
+
+/** A short word for the error: its `cause` token, or its tag. */
+export const word = (error: unknown): string => {
+  if (Predicate.hasProperty(error, "cause") && typeof error.cause === "string") return error.cause
+  if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
+  return "unknown"
+}

@@ -1,0 +1,72 @@
+/**
+ * Turns a transport's effect into a `Call`: declared transient errors stay
+ * failures, declared permanent errors and contract violations become values.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Call } from "../Call.ts"
+import type * as Contract from "../Contract.ts"
+import { ContractViolation, isContractViolation } from "../ContractViolation.ts"
+import type { Row } from "../Policy.ts"
+import * as hints from "./hints.ts"
+import { stackless } from "./stackless.ts"
+
+/** A method of a transport, once the types have been checked. */
+export type RawCall = (payload: unknown) => Effect.Effect<unknown, unknown>
+
+/**
+ * How many attempts of one logical call were sent without a known outcome. It is
+ * raised before an attempt and lowered when its outcome is known, so an
+ * interrupted attempt stays counted without a finalizer.
+ */
+export interface Sent {
+  unknown: number
+}
+
+/** Makes the function from raw call to `Call` for one method. */
+export const makeToCall = (row: Row, method: Contract.Method) => {
+  const isPermanent = Schema.is(method.permanent)
+  const isTransient = Schema.is(method.transient)
+
+  const violated = (violation: ContractViolation): Call<never, never, unknown> =>
+    Effect.withFiber((fiber) => {
+      if (row.bus.active) {
+        row.bus.emit({
+          _tag: "ContractViolated",
+          at: fiber.getRef(Clock.Clock).currentTimeMillisUnsafe(),
+          downstream: row.downstream,
+          method: row.method,
+          detail: violation.detail
+        })
+      }
+      return Effect.succeed(Result.fail(violation))
+    })
+
+  return (raw: RawCall, payload: unknown, sent: Sent): Call<unknown, unknown, unknown> =>
+    Effect.suspend(() => {
+      sent.unknown++
+      return Effect.matchEffect(raw(payload), {
+        onSuccess: (value): Call<unknown, unknown, unknown> => {
+          sent.unknown--
+          return Effect.succeed(Result.succeed(value))
+        },
+        onFailure: (error): Call<unknown, unknown, unknown> => {
+          if (isPermanent(error)) {
+            sent.unknown--
+            return Effect.succeed(Result.fail(error))
+          }
+          if (isContractViolation(error)) return violated(error)
+          if (isTransient(error)) {
+            if (hints.notApplied(error)) sent.unknown--
+            return Effect.fail(error)
+          }
+          // Only a transport whose types were cast away comes here.
+          return violated(
+            stackless(() => new ContractViolation({ detail: `the transport failed with an undeclared error: ${hints.word(error)}` }))
+          )
+        }
+      })
+    })
+}

@@ -1,0 +1,161 @@
+/**
+ * The resilience ring: raw calls below, typed client above.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Answer from "../Answer.ts"
+import { InvalidComposition, problemsOf, problemsOfBudget } from "../Composition.ts"
+import type * as Contract from "../Contract.ts"
+import type * as Fallback from "../Fallback.ts"
+import type { Observed } from "../Health.ts"
+import * as Policy from "../Policy.ts"
+import * as Signal from "../Signal.ts"
+import { Unavailable } from "../Unavailable.ts"
+import { canonical } from "./canonical.ts"
+import type { Description, MethodDescription } from "./description.ts"
+import { toMillis } from "./duration.ts"
+import { makeToCall, type RawCall, type Sent } from "./rawCall.ts"
+import { degrade, fold } from "./settle.ts"
+import type { Build } from "./shared.ts"
+
+/** A row as the ring sees it; the types of the table hold before it comes here. */
+interface TableRow {
+  readonly policy: Policy.Policy
+  readonly fallback?: Fallback.Fallback<unknown, never>
+}
+
+const descriptions = Symbol.for("@failsoft/core/description")
+
+/** What the client was built from, for those who show it. */
+export const describe = (client: object): Description | undefined => {
+  const own: unknown = Reflect.get(client, descriptions)
+  return typeof own === "function" ? own() : undefined
+}
+
+/** Builds the client of a contract from its raw calls and its table. */
+export const make = <M extends Contract.Methods, I>(
+  contract: Contract.Contract<M>,
+  transport: Context.Key<I, Contract.RawCalls<M>>,
+  table: Readonly<Record<string, TableRow>>
+): Effect.Effect<Contract.Client<M>, InvalidComposition, I | Build> =>
+  Effect.gen(function* () {
+    const problems = Object.keys(contract.methods).flatMap((name) => problemsOfRow(contract, name, table[name]))
+    if (problems.length > 0) return yield* new InvalidComposition({ problems })
+
+    // The transport's methods have the contract's types; here they are one of many.
+    const raw = (yield* transport) as Readonly<Record<string, RawCall>>
+    const bus = yield* Signal.Bus
+    const methods: Array<() => MethodDescription> = []
+    const client: Record<string, unknown> = {}
+    for (const [name, method] of Object.entries(contract.methods)) {
+      const row = { downstream: contract.name, method: name, bus }
+      const built = yield* makeMethod(row, method, demand(raw[name], name), demand(table[name], name))
+      client[name] = built.call
+      methods.push(built.describe)
+    }
+    Object.defineProperty(client, descriptions, {
+      value: (): Description => ({ name: contract.name, info: contract.info, methods: methods.map((of) => of()) })
+    })
+    // Each of its methods was made from the contract's method of the same name.
+    return client as Contract.Client<M>
+  })
+
+const demand = <A>(value: A | undefined, name: string): A => {
+  if (value === undefined) throw new Error(`the method '${name}' is missing; only a cast comes here`)
+  return value
+}
+
+const problemsOfRow = (contract: Contract.Contract, name: string, row: TableRow | undefined): ReadonlyArray<string> =>
+  (row === undefined
+    ? ["the table has no row for this method"]
+    : [
+        ...problemsOf(row.policy),
+        ...problemsOfBudget(row.policy, toMillis(contract.info.budget)),
+        ...(row.fallback?.steps ?? []).flatMap((step) => step.problems.map((problem) => `${step.kind}.${problem}`))
+      ]
+  ).map((problem) => `${contract.name}/${name}: ${problem}`)
+
+const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { policy, fallback }: TableRow) =>
+  Effect.gen(function* () {
+    const built = yield* Policy.build(policy, row)
+    const steps = yield* Effect.forEach(fallback?.steps ?? [], (step) => step.build)
+    const toCall = makeToCall(row, method)
+    const encode = Schema.encodeSync(method.payload)
+    const degrades = method.onOutage === "degrade"
+    let observed: Observed = {}
+
+    const ended = (clock: Clock.Clock, startedAt: number, outcome: Signal.Outcome): void => {
+      if (!row.bus.active) return
+      const at = clock.currentTimeMillisUnsafe()
+      row.bus.emit({
+        _tag: "CallEnded",
+        at,
+        downstream: row.downstream,
+        method: row.method,
+        outcome,
+        durationMillis: at - startedAt
+      })
+    }
+
+    const call = (payload: unknown): Effect.Effect<unknown, unknown> =>
+      Effect.withFiber((fiber) => {
+        const clock = fiber.getRef(Clock.Clock)
+        const startedAt = clock.currentTimeMillisUnsafe()
+        const sent: Sent = { unknown: 0 }
+        const request: Fallback.Request = {
+          payload,
+          key: () => `${row.downstream}/${row.method} ${canonical(encode(payload))}`,
+          idempotencyKey: () => method.idempotencyKey?.(payload),
+          now: startedAt
+        }
+        const settled = Effect.flatMap(
+          fold(row, method, sent, built.intercept(toCall(raw, payload, sent))),
+          (result): Effect.Effect<unknown, unknown> => {
+            const now = clock.currentTimeMillisUnsafe()
+            if (Result.isSuccess(result)) {
+              observed = { ...observed, lastGoodAt: now }
+              for (const step of steps) step.observe?.({ ...request, now }, result.success)
+              ended(clock, startedAt, "answered")
+              return Effect.succeed(degrades ? Answer.fresh(result.success) : result.success)
+            }
+            const failure = result.failure
+            if (!(failure instanceof Unavailable)) {
+              observed = { ...observed, lastGoodAt: now }
+              ended(clock, startedAt, "permanent")
+              return Effect.fail(failure)
+            }
+            observed = { ...observed, lastBadAt: now, lastReason: failure.reason }
+            if (!degrades) {
+              ended(clock, startedAt, "unavailable")
+              return Effect.fail(failure)
+            }
+            return Effect.tap(degrade(row, steps, { ...request, now }, failure), () =>
+              Effect.sync(() => ended(clock, startedAt, "degraded"))
+            )
+          }
+        )
+        return row.bus.active
+          ? Effect.onInterrupt(settled, () => Effect.sync(() => ended(clock, startedAt, "interrupted")))
+          : settled
+      })
+
+    return {
+      call,
+      describe: (): MethodDescription => ({
+        name: row.method,
+        idempotency: method.idempotency,
+        onOutage: method.onOutage,
+        policies: built.parts.map(({ part, instance }) => ({
+          kind: part.kind,
+          name: part.name,
+          knobs: part.knobs,
+          state: instance.state()
+        })),
+        fallback: (fallback?.steps ?? []).map(({ kind, quality, knobs }) => ({ kind, quality, knobs })),
+        observed
+      })
+    }
+  })

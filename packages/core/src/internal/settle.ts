@@ -1,0 +1,112 @@
+/**
+ * The end of a call: the only place that turns what a stack returned back into
+ * an error or a labelled answer.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type { Answer } from "../Answer.ts"
+import type { Call } from "../Call.ts"
+import type * as Contract from "../Contract.ts"
+import { isContractViolation } from "../ContractViolation.ts"
+import type * as Fallback from "../Fallback.ts"
+import { Journal } from "../Journal.ts"
+import type { Row } from "../Policy.ts"
+import { Refused } from "../Refused.ts"
+import { TimedOut } from "../TimedOut.ts"
+import { Unavailable } from "../Unavailable.ts"
+import * as hints from "./hints.ts"
+import type { Sent } from "./rawCall.ts"
+import { stackless } from "./stackless.ts"
+
+/** Folds everything that is neither an answer nor the downstream's final word into `Unavailable`. */
+export const fold = (
+  row: Row,
+  method: Contract.Method,
+  sent: Sent,
+  call: Call<unknown, unknown, unknown>
+): Effect.Effect<Result.Result<unknown, unknown>> => {
+  const unavailable = (of: Pick<Unavailable, "reason" | "detail" | "retryable"> & { readonly retryAfterMillis?: number }) =>
+    Result.fail(
+      stackless(
+        () =>
+          new Unavailable({
+            downstream: row.downstream,
+            method: row.method,
+            applied: method.idempotency !== "safe" && sent.unknown > 0 ? "unknown" : "no",
+            ...of
+          })
+      )
+    )
+  return Effect.match(call, {
+    onSuccess: (result) => {
+      if (Result.isSuccess(result)) return result
+      const outcome = result.failure
+      if (outcome instanceof Refused) {
+        return unavailable({
+          reason: outcome.reason,
+          detail: `refused by ${outcome.policy}`,
+          retryable: true,
+          ...retryAfter(outcome.retryAfterMillis)
+        })
+      }
+      return isContractViolation(outcome)
+        ? unavailable({ reason: "CONTRACT_VIOLATION", detail: outcome.detail, retryable: false })
+        : result
+    },
+    onFailure: (error) =>
+      unavailable({
+        reason: error instanceof TimedOut ? "TIMEOUT" : "TRANSIENT_FAILURE",
+        detail: hints.word(error),
+        retryable: true,
+        ...retryAfter(hints.retryAfterMillis(error))
+      })
+  })
+}
+
+const retryAfter = (millis: number | undefined) => (millis === undefined ? {} : { retryAfterMillis: millis })
+
+/** The first step that has an answer; each is bounded, so the whole is. */
+export const degrade = (
+  row: Row,
+  steps: ReadonlyArray<Fallback.Instance>,
+  request: Fallback.Request,
+  failure: Unavailable
+): Effect.Effect<Answer<unknown>> =>
+  Effect.gen(function* () {
+    for (const step of steps) {
+      const answer = yield* step.answer(request, failure)
+      if (Option.isNone(answer)) continue
+      yield* told(row, answer.value, failure)
+      return answer.value
+    }
+    // The types of a ring demand a total fallback; only a cast comes here.
+    return yield* Effect.die(new Error(`${row.downstream}/${row.method}: the fallback has no answer; end it with Fallback.value`))
+  })
+
+/** Tells the journal and the bus, so that nothing degrades in silence. */
+const told = (row: Row, answer: Answer<unknown>, failure: Unavailable) =>
+  Effect.withFiber((fiber) => {
+    const { quality } = answer
+    if (quality === "fresh") return Effect.void
+    const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    fiber.getRef(Journal)?.add({
+      downstream: row.downstream,
+      method: row.method,
+      quality,
+      reason: failure.reason,
+      ...(answer.asOf === undefined ? {} : { ageMillis: Math.max(0, now - answer.asOf) })
+    })
+    if (row.bus.active) {
+      row.bus.emit({
+        _tag: "AnswerDegraded",
+        at: now,
+        downstream: row.downstream,
+        method: row.method,
+        quality,
+        reason: failure.reason
+      })
+    }
+    return Effect.void
+  })

@@ -1,0 +1,12 @@
+/**
+ * Policies: what makes a call survive. Order is **outermost first**.
+ *
+ * @since 0.1.0
+ */
+export * from "../Policy.ts"
+export * from "./bulkhead.ts"
+export * from "./circuitBreaker.ts"
+export * from "./deadline.ts"
+export * from "./retry.ts"
+export * from "./standard.ts"
+export * from "./timeout.ts"
