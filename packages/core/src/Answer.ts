@@ -33,15 +33,7 @@
  * @category models
  * @since 0.1.0
  */
-export const qualities = [
-  "fresh",
-  "stale",
-  "partial",
-  "optimistic",
-  "deferred",
-  "substituted",
-  "omitted"
-] as const
+export const qualities = ["fresh", "stale", "partial", "optimistic", "deferred", "substituted", "omitted"] as const
 
 /**
  * How good an answer is.

@@ -53,12 +53,15 @@ import type { Unavailable } from "./Unavailable.ts"
 export type Idempotency = "safe" | "keyed" | "unsafe"
 
 /**
- * What the caller sees in an outage: an error, or a degraded answer.
+ * What the caller sees in an outage: an error (`fail`), always an answer that says
+ * how good it is (`degrade`), or such an answer where there is one and else an
+ * error (`degrade-or-fail`: the last good product page, but none that was never
+ * seen).
  *
  * @category models
  * @since 0.1.0
  */
-export type OnOutage = "fail" | "degrade"
+export type OnOutage = "fail" | "degrade" | "degrade-or-fail"
 
 /**
  * A schema that needs no services.
@@ -176,7 +179,9 @@ export type Client<M extends Methods> = {
     payload: PayloadOf<M[K]>
   ) => M[K]["onOutage"] extends "degrade"
     ? Effect.Effect<Answer<SuccessOf<M[K]>>, PermanentOf<M[K]>>
-    : Effect.Effect<SuccessOf<M[K]>, PermanentOf<M[K]> | Unavailable>
+    : M[K]["onOutage"] extends "degrade-or-fail"
+      ? Effect.Effect<Answer<SuccessOf<M[K]>>, PermanentOf<M[K]> | Unavailable>
+      : Effect.Effect<SuccessOf<M[K]>, PermanentOf<M[K]> | Unavailable>
 }
 
 /**

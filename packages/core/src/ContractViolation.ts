@@ -34,7 +34,7 @@ import * as Schema from "effect/Schema"
  */
 export class ContractViolation extends Schema.TaggedError<ContractViolation>()("ContractViolation", {
   detail: Schema.String,
-  status: Schema.optionalKey(Schema.Number)
+  status: Schema.optionalKey(Schema.Finite)
 }) {}
 
 /**

@@ -50,10 +50,10 @@ import * as Str from "effect/String"
 import type { InvalidComposition } from "./Composition.ts"
 import type * as Contract from "./Contract.ts"
 import type { Fallback } from "./Fallback.ts"
-import * as ring from "./internal/ring.ts"
-import type { Description } from "./internal/description.ts"
-import type { Policy } from "./Policy.ts"
 import type * as Check from "./internal/check.ts"
+import type { Description } from "./internal/description.ts"
+import * as ring from "./internal/ring.ts"
+import type { Policy } from "./Policy.ts"
 
 export type { Description, MethodDescription, PolicyDescription } from "./internal/description.ts"
 

@@ -44,7 +44,7 @@ export type RefusalReason = "CIRCUIT_OPEN" | "BULKHEAD_FULL" | "BULKHEAD_WAIT_EX
 export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   policy: Schema.String,
   reason: Schema.String,
-  retryAfterMillis: Schema.optionalKey(Schema.Number)
+  retryAfterMillis: Schema.optionalKey(Schema.Finite)
 }) {}
 
 /**

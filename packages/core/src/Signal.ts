@@ -71,25 +71,25 @@ export type CircuitState = "closed" | "open" | "half-open"
  * @since 0.1.0
  */
 export type Signal =
-  | Labels & { readonly _tag: "CallEnded"; readonly outcome: Outcome; readonly durationMillis: number }
-  | Labels & { readonly _tag: "AttemptTimedOut"; readonly limitMillis: number }
-  | Labels & {
-    readonly _tag: "RetryScheduled"
-    readonly attempt: number
-    readonly delayMillis: number
-    readonly cause: string
-  }
-  | Labels & { readonly _tag: "CallRefused"; readonly policy: string; readonly reason: string }
-  | Labels & {
-    readonly _tag: "CircuitChanged"
-    readonly from: CircuitState
-    readonly to: CircuitState
-    readonly calls: number
-    readonly failures: number
-    readonly openMillis?: number
-  }
-  | Labels & { readonly _tag: "ContractViolated"; readonly detail: string }
-  | Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string }
+  | (Labels & { readonly _tag: "CallEnded"; readonly outcome: Outcome; readonly durationMillis: number })
+  | (Labels & { readonly _tag: "AttemptTimedOut"; readonly limitMillis: number })
+  | (Labels & {
+      readonly _tag: "RetryScheduled"
+      readonly attempt: number
+      readonly delayMillis: number
+      readonly cause: string
+    })
+  | (Labels & { readonly _tag: "CallRefused"; readonly policy: string; readonly reason: string })
+  | (Labels & {
+      readonly _tag: "CircuitChanged"
+      readonly from: CircuitState
+      readonly to: CircuitState
+      readonly calls: number
+      readonly failures: number
+      readonly openMillis?: number
+    })
+  | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
+  | (Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string })
 
 /**
  * Where signals go: `active` is false as long as nobody listens.

@@ -32,7 +32,7 @@ import { stackless } from "./internal/stackless.ts"
  */
 export class TimedOut extends Schema.TaggedError<TimedOut>()("TimedOut", {
   policy: Schema.String,
-  limitMillis: Schema.Number
+  limitMillis: Schema.Finite
 }) {}
 
 /**

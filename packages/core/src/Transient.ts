@@ -51,6 +51,6 @@ export type Applied = typeof Applied.Type
 export class Transient extends Schema.TaggedError<Transient>()("Transient", {
   cause: Schema.String,
   applied: Applied,
-  status: Schema.optionalKey(Schema.Number),
-  retryAfterMillis: Schema.optionalKey(Schema.Number)
+  status: Schema.optionalKey(Schema.Finite),
+  retryAfterMillis: Schema.optionalKey(Schema.Finite)
 }) {}

@@ -10,9 +10,7 @@ type PayloadOf<F> = [F] extends [Fallback<infer _A, infer P, infer _M>] ? P : ne
 type Last<Fs extends Links> = Fs extends readonly [...infer _Init, infer L] ? L : Fs[number]
 
 /** Total where the last is; enqueueing where any is. */
-type ChainMarks<Fs extends Links> =
-  | Extract<MarksOf<Last<Fs>>, "total">
-  | Exclude<MarksOf<Fs[number]>, "total">
+type ChainMarks<Fs extends Links> = Extract<MarksOf<Last<Fs>>, "total"> | Exclude<MarksOf<Fs[number]>, "total">
 
 /**
  * Tries the fallbacks in order; the first that has an answer wins. The chain

@@ -16,9 +16,9 @@ const attempt = <A, E>(
 ): Effect.Effect<Option.Option<Answer.Answer<A>>> =>
   self.pipe(
     Effect.map((value) => Option.some(Answer.degraded(value, how))),
-    Effect.timeoutOrElse({ duration: limitMillis, orElse: () => Effect.succeed(Option.none()) }),
+    Effect.timeoutOrElse({ duration: limitMillis, orElse: () => Effect.succeedNone }),
     Effect.catchCause((cause) =>
-      cause.reasons.some((reason) => reason._tag === "Interrupt") ? Effect.interrupt : Effect.succeed(Option.none())
+      cause.reasons.some((reason) => reason._tag === "Interrupt") ? Effect.interrupt : Effect.succeedNone
     )
   )
 
@@ -75,7 +75,7 @@ export const enqueue = <A, Payload>(options: {
     make: Effect.succeed({
       answer: (request, failure) => {
         const key = request.idempotencyKey()
-        if (key === undefined) return Effect.succeed(Option.none())
+        if (key === undefined) return Effect.succeedNone
         return attempt(
           Effect.suspend(() => options.offer(request.payload as Payload, key)),
           toMillis(within),

@@ -8,8 +8,7 @@ const constant = (kind: string, quality: Answer.DegradedQuality, value: unknown)
   kind,
   quality,
   make: Effect.succeed<Fallback.Instance>({
-    answer: (_, failure) =>
-      Effect.succeed(Option.some(Answer.degraded(value, { quality, reason: failure.reason })))
+    answer: (_, failure) => Effect.succeedSome(Answer.degraded(value, { quality, reason: failure.reason }))
   })
 })
 

@@ -27,21 +27,24 @@ type CheckedPolicy<Name extends string, M extends Contract.Method, Row> = Row ex
     : CheckedBound<Name, P>
   : unknown
 
-type CheckedBound<Name extends string, P> = "bounds" extends MarksOf<P>
-  ? unknown
-  : {
-      readonly policy: `the stack of '${Name}' has no time bound: add Policy.deadline or Policy.timeout`
-    }
+type CheckedBound<Name extends string, P> =
+  "bounds" extends MarksOf<P>
+    ? unknown
+    : {
+        readonly policy: `the stack of '${Name}' has no time bound: add Policy.deadline or Policy.timeout`
+      }
 
-type CheckedFallback<Name extends string, M extends Contract.Method, Row> = M["onOutage"] extends "degrade"
+type CheckedFallback<Name extends string, M extends Contract.Method, Row> = M["onOutage"] extends
+  | "degrade"
+  | "degrade-or-fail"
   ? Row extends { readonly fallback: infer F }
     ? "enqueues" extends FallbackMarks<F>
       ? M["idempotency"] extends "keyed"
-        ? CheckedTotal<Name, F>
+        ? CheckedTotal<Name, M, F>
         : {
             readonly fallback: `the method '${Name}' is not keyed: a queue may deliver it twice, so Fallback.enqueue needs an idempotency key`
           }
-      : CheckedTotal<Name, F>
+      : CheckedTotal<Name, M, F>
     : {
         readonly fallback: `the method '${Name}' degrades in an outage: give its row a fallback`
       }
@@ -51,8 +54,10 @@ type CheckedFallback<Name extends string, M extends Contract.Method, Row> = M["o
       }
     : unknown
 
-type CheckedTotal<Name extends string, F> = "total" extends FallbackMarks<F>
+type CheckedTotal<Name extends string, M extends Contract.Method, F> = M["onOutage"] extends "degrade-or-fail"
   ? unknown
-  : {
-      readonly fallback: `the fallback of '${Name}' may have no answer: end it with Fallback.value or Fallback.omit`
-    }
+  : "total" extends FallbackMarks<F>
+    ? unknown
+    : {
+        readonly fallback: `the fallback of '${Name}' may have no answer: end it with Fallback.value or Fallback.omit`
+      }

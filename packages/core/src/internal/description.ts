@@ -1,5 +1,5 @@
 /** What a built ring shows of itself. */
-import type { Info, OnOutage, Idempotency } from "../Contract.ts"
+import type { Idempotency, Info, OnOutage } from "../Contract.ts"
 import type { Observed } from "../Health.ts"
 import type { Facts } from "../Policy.ts"
 

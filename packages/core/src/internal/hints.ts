@@ -7,13 +7,13 @@ import * as Predicate from "effect/Predicate"
 /** The downstream's own "ask again after", in milliseconds, where the error has one. */
 export const retryAfterMillis = (error: unknown): number | undefined =>
   Predicate.hasProperty(error, "retryAfterMillis") &&
-    typeof error.retryAfterMillis === "number" && error.retryAfterMillis >= 0
+  typeof error.retryAfterMillis === "number" &&
+  error.retryAfterMillis >= 0
     ? error.retryAfterMillis
     : undefined
 
 /** Whether the error says that the request was certainly not applied. */
-export const notApplied = (error: unknown): boolean =>
-  Predicate.hasProperty(error, "applied") && error.applied === "no"
+export const notApplied = (error: unknown): boolean => Predicate.hasProperty(error, "applied") && error.applied === "no"
 
 /** A short word for the error: its `cause` token, or its tag. */
 export const word = (error: unknown): string => {

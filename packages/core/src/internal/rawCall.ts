@@ -64,7 +64,10 @@ export const makeToCall = (row: Row, method: Contract.Method) => {
           }
           // Only a transport whose types were cast away comes here.
           return violated(
-            stackless(() => new ContractViolation({ detail: `the transport failed with an undeclared error: ${hints.word(error)}` }))
+            stackless(
+              () =>
+                new ContractViolation({ detail: `the transport failed with an undeclared error: ${hints.word(error)}` })
+            )
           )
         }
       })

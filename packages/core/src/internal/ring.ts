@@ -84,7 +84,7 @@ const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { po
     const steps = yield* Effect.forEach(fallback?.steps ?? [], (step) => step.build)
     const toCall = makeToCall(row, method)
     const encode = Schema.encodeSync(method.payload)
-    const degrades = method.onOutage === "degrade"
+    const degrades = method.onOutage !== "fail"
     let observed: Observed = {}
 
     const ended = (clock: Clock.Clock, startedAt: number, outcome: Signal.Outcome): void => {
@@ -132,8 +132,9 @@ const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { po
               ended(clock, startedAt, "unavailable")
               return Effect.fail(failure)
             }
-            return Effect.tap(degrade(row, steps, { ...request, now }, failure), () =>
-              Effect.sync(() => ended(clock, startedAt, "degraded"))
+            return degrade(row, steps, { ...request, now }, failure).pipe(
+              Effect.tap(() => Effect.sync(() => ended(clock, startedAt, "degraded"))),
+              Effect.tapError(() => Effect.sync(() => ended(clock, startedAt, "unavailable")))
             )
           }
         )

@@ -27,7 +27,9 @@ export const fold = (
   sent: Sent,
   call: Call<unknown, unknown, unknown>
 ): Effect.Effect<Result.Result<unknown, unknown>> => {
-  const unavailable = (of: Pick<Unavailable, "reason" | "detail" | "retryable"> & { readonly retryAfterMillis?: number }) =>
+  const unavailable = (
+    of: Pick<Unavailable, "reason" | "detail" | "retryable"> & { readonly retryAfterMillis?: number }
+  ) =>
     Result.fail(
       stackless(
         () =>
@@ -67,13 +69,13 @@ export const fold = (
 
 const retryAfter = (millis: number | undefined) => (millis === undefined ? {} : { retryAfterMillis: millis })
 
-/** The first step that has an answer; each is bounded, so the whole is. */
+/** The first step that has an answer, else the failure; each step is bounded, so the whole is. */
 export const degrade = (
   row: Row,
   steps: ReadonlyArray<Fallback.Instance>,
   request: Fallback.Request,
   failure: Unavailable
-): Effect.Effect<Answer<unknown>> =>
+): Effect.Effect<Answer<unknown>, Unavailable> =>
   Effect.gen(function* () {
     for (const step of steps) {
       const answer = yield* step.answer(request, failure)
@@ -81,8 +83,8 @@ export const degrade = (
       yield* told(row, answer.value, failure)
       return answer.value
     }
-    // The types of a ring demand a total fallback; only a cast comes here.
-    return yield* Effect.die(new Error(`${row.downstream}/${row.method}: the fallback has no answer; end it with Fallback.value`))
+    // Only a `degrade-or-fail` method comes here: the others have a total fallback by type.
+    return yield* failure
   })
 
 /** Tells the journal and the bus, so that nothing degrades in silence. */

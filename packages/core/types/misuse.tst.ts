@@ -1,0 +1,86 @@
+import { Contract, Fallback, Policy, Transient } from "@failsoft/core"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { expect, test } from "tstyche"
+import { Shop, Undeclared } from "./fixture.ts"
+
+const standard = { policy: Policy.standard() }
+const total = { ...standard, fallback: Fallback.value(0) }
+const once = { policy: Policy.standardOnce() }
+const good = { show: total, peek: total, charge: standard, send: total, shout: once }
+
+test("the sound table compiles", () => {
+  expect(Shop.layer).type.toBeCallableWith(good)
+})
+
+test("a replaying policy on an unsafe method", () => {
+  // @ts-expect-error the method 'shout' is unsafe: a policy that replays (retry, hedge) could apply it twice
+  Shop.layer({ ...good, shout: standard })
+  // @ts-expect-error the method 'shout' is unsafe
+  Shop.layer({ ...good, shout: { policy: Policy.stack(Policy.stack(Policy.timeout(1)), Policy.retry()) } })
+})
+
+test("a stack without a time bound", () => {
+  // @ts-expect-error the stack of 'charge' has no time bound: add Policy.deadline or Policy.timeout
+  Shop.layer({ ...good, charge: { policy: Policy.retry() } })
+})
+
+test("a fallback on a method that fails", () => {
+  // @ts-expect-error the method 'charge' fails in an outage by its contract: remove the fallback
+  Shop.layer({ ...good, charge: total })
+})
+
+test("a degrading method without a fallback", () => {
+  // @ts-expect-error the method 'show' degrades in an outage: give its row a fallback
+  Shop.layer({ ...good, show: standard })
+})
+
+test("a fallback that may have no answer", () => {
+  const stale = Fallback.stale({ maxAge: "1 hour", entriesMax: 10 })
+  // @ts-expect-error the fallback of 'show' may have no answer: end it with Fallback.value or Fallback.omit
+  Shop.layer({ ...good, show: { ...standard, fallback: stale } })
+  expect(Shop.layer).type.toBeCallableWith({ ...good, peek: { ...standard, fallback: stale } })
+  expect(Shop.layer).type.toBeCallableWith({
+    ...good,
+    show: { ...standard, fallback: Fallback.chain(stale, Fallback.omit(0)) }
+  })
+})
+
+test("an enqueueing fallback on a method that is not keyed", () => {
+  const enqueue = Fallback.chain(Fallback.enqueue({ offer: () => Effect.succeed(1) }), Fallback.value(0))
+  // @ts-expect-error the method 'show' is not keyed: a queue may deliver it twice
+  Shop.layer({ ...good, show: { ...standard, fallback: enqueue } })
+  expect(Shop.layer).type.toBeCallableWith({ ...good, send: { ...standard, fallback: enqueue } })
+})
+
+test("an undeclared error of a transport", () => {
+  const answer = () => Effect.succeed(1)
+  const calls = { show: answer, peek: answer, charge: answer, send: answer, shout: answer }
+  expect(Shop.transport).type.toBeCallableWith(calls)
+  // @ts-expect-error 'Undeclared' is not assignable
+  Shop.transport({ ...calls, show: () => Effect.fail(new Undeclared()) })
+})
+
+test("a fallback of the wrong type", () => {
+  // @ts-expect-error 'string' is not assignable to type 'number'
+  Shop.layer({ ...good, show: { ...standard, fallback: Fallback.value("none") } })
+  const wrong = Fallback.compute({
+    compute: (payload: { readonly name: string }) => Effect.succeed(payload.name.length)
+  })
+  // @ts-expect-error Property 'name' is missing
+  Shop.layer({ ...good, peek: { ...standard, fallback: wrong } })
+})
+
+test("the key of a keyed method", () => {
+  const shape = {
+    payload: Schema.String,
+    success: Schema.Void,
+    transient: Transient.Transient,
+    permanent: Schema.Never,
+    onOutage: "fail"
+  } as const
+  // @ts-expect-error 'idempotencyKey' is missing
+  Contract.method({ ...shape, idempotency: "keyed" })
+  // @ts-expect-error is not assignable to type 'never'
+  Contract.method({ ...shape, idempotency: "safe", idempotencyKey: (id: string) => id })
+})

@@ -1,0 +1,53 @@
+/**
+ * What is in stock: optional on a page, where `null` means "nobody knows", and
+ * essential in an order, where nothing may be sold twice.
+ */
+import { Contract, Downstream, Transient } from "@failsoft/core"
+import * as Schema from "effect/Schema"
+import { UnknownSku } from "./UnknownSku.ts"
+
+/** There is not enough of it. */
+export class SoldOut extends Schema.TaggedError<SoldOut>()("SoldOut", {}) {}
+
+/** Some skus and how many of each. */
+export const Items = Schema.Array(Schema.Struct({ sku: Schema.String, quantity: Schema.Int }))
+
+/** The inventory service. */
+export class Inventory extends Downstream.Service<Inventory>()(
+  "@failsoft/examples/Inventory",
+  {
+    stock: Contract.method({
+      payload: Schema.Struct({ sku: Schema.String }),
+      success: Schema.Struct({ available: Schema.NullOr(Schema.Int) }),
+      transient: Transient.Transient,
+      permanent: UnknownSku,
+      idempotency: "safe",
+      onOutage: "degrade"
+    }),
+    reserve: Contract.method({
+      payload: Schema.Struct({ orderId: Schema.String, items: Items }),
+      success: Schema.Struct({ reservationId: Schema.String }),
+      transient: Transient.Transient,
+      permanent: Schema.Union([SoldOut, UnknownSku]),
+      idempotency: "keyed",
+      idempotencyKey: ({ orderId }) => orderId,
+      onOutage: "fail"
+    }),
+    release: Contract.method({
+      payload: Schema.Struct({ orderId: Schema.String }),
+      success: Schema.Void,
+      transient: Transient.Transient,
+      permanent: Schema.Never,
+      idempotency: "keyed",
+      idempotencyKey: ({ orderId }) => orderId,
+      onOutage: "fail"
+    })
+  },
+  {
+    criticality: "optional",
+    owner: "team-warehouse",
+    slo: { objective: 0.99, window: "30 days" },
+    budget: "500 millis",
+    docs: "https://runbooks.example/inventory"
+  }
+) {}
