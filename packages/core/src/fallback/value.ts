@@ -1,6 +1,5 @@
 /** Answers that need nothing: a constant, or nothing at all. */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Answer from "../Answer.ts"
 import * as Fallback from "../Fallback.ts"
 
