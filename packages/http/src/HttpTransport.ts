@@ -1,0 +1,295 @@
+/**
+ * A contract's raw calls over HTTP, on Effect's own `HttpClient`.
+ *
+ * **Details**
+ *
+ * Each method says how its payload becomes a request; the response is decoded by
+ * the contract's `success` schema. By default 408, 429, 502, 503, 504 and
+ * connection errors are transient (AIP-194), a status listed under `permanent` is
+ * the declared permanent error, and everything else is a `ContractViolation`.
+ *
+ * What travels along: `Idempotency-Key` for keyed methods, the time that is left
+ * as `grpc-timeout` (milliseconds, less `hopReserve`), and `traceparent`. An
+ * interrupted call closes its socket.
+ *
+ * **Gotchas**
+ *
+ * It does not follow redirects and does not retry: that is the ring's work.
+ *
+ * **Example** (a downstream over HTTP)
+ *
+ * ```ts
+ * import { NodeHttpClient } from "@effect/platform-node"
+ * import { Contract, Downstream, Transient } from "@failsoft/core"
+ * import { HttpTransport } from "@failsoft/http"
+ * import { Layer, Schema } from "effect"
+ *
+ * class Stock extends Downstream.Service<Stock>()("@shop/Stock", {
+ *   get: Contract.method({
+ *     payload: Schema.Struct({ sku: Schema.String }),
+ *     success: Schema.Struct({ available: Schema.Int }),
+ *     transient: Transient.Transient,
+ *     permanent: Schema.Never,
+ *     idempotency: "safe",
+ *     onOutage: "fail"
+ *   })
+ * }, {
+ *   criticality: "optional",
+ *   owner: "team-stock",
+ *   slo: { objective: 0.99, window: "30 days" },
+ *   budget: "1 second",
+ *   docs: "https://runbooks.example/stock"
+ * }) {}
+ *
+ * export const StockOverHttp = HttpTransport.layer(Stock, {
+ *   baseUrl: "http://127.0.0.1:4102",
+ *   methods: { get: { method: "GET", path: ({ sku }) => HttpTransport.path`/stock/${sku}` } }
+ * }).pipe(Layer.provide(NodeHttpClient.layerUndici))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import { Attempt, type Contract, ContractViolation, Deadline, type Downstream, Transient } from "@failsoft/core"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type * as HttpClientResponse from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { boundedText, TooLarge } from "./internal/boundedBody.ts"
+import { parseRetryAfter } from "./internal/retryAfter.ts"
+import { transientStatus } from "./internal/status.ts"
+import { quoted } from "./internal/structuredField.ts"
+import { classify } from "./internal/transportCause.ts"
+
+/**
+ * The methods of HTTP that a row may use.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Verb = "GET" | "POST" | "PUT" | "PATCH" | "DELETE"
+
+/**
+ * How one method of a contract goes over HTTP.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Row<M extends Contract.Method> {
+  readonly method: Verb
+  /** The path, from the payload; {@link path} encodes what is put into it. */
+  readonly path: (payload: Contract.PayloadOf<M>) => string
+  /** The query, from the payload; absent values are left out. */
+  readonly query?: (payload: Contract.PayloadOf<M>) => Readonly<Record<string, string | undefined>>
+  /** The JSON body, from the payload. Default: the encoded payload, for POST, PUT and PATCH. */
+  readonly body?: (payload: Contract.PayloadOf<M>) => unknown
+  /** Reshapes the JSON of a successful answer before the schema decodes it. */
+  readonly answer?: (json: unknown) => unknown
+  /** The permanent errors by status; `undefined` where the body is not one of them. */
+  readonly permanent?: Readonly<
+    Record<number, (problem: unknown, payload: Contract.PayloadOf<M>) => Contract.PermanentOf<M> | undefined>
+  >
+}
+
+/** The transient error must be made where the contract has one of its own. */
+type TransientOption<M extends Contract.Methods> =
+  Transient.Transient extends Contract.TransientOf<M[keyof M]>
+    ? { readonly transient?: (of: Transient.Transient) => Contract.TransientOf<M[keyof M]> }
+    : { readonly transient: (of: Transient.Transient) => Contract.TransientOf<M[keyof M]> }
+
+/**
+ * Where the downstream is, and how each of its methods goes over HTTP.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Options<M extends Contract.Methods> = {
+  readonly baseUrl: string
+  readonly methods: { readonly [K in keyof M]: Row<M[K]> }
+  /** The largest response body, in bytes. Default 1 MiB. */
+  readonly responseMaxBytes?: number
+  /** What the way back may take, kept from the time that is passed on. Default 5 ms. */
+  readonly hopReserve?: Duration.Input
+} & TransientOption<M>
+
+/**
+ * The options of a transport cannot work; `detail` names the field and what was
+ * expected.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class InvalidTransport extends Schema.TaggedError<InvalidTransport>()("InvalidTransport", {
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
+/**
+ * A path whose inserted parts are percent-encoded.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const path = (strings: TemplateStringsArray, ...values: ReadonlyArray<string | number>): string =>
+  String.raw({ raw: strings }, ...values.map((value) => encodeURIComponent(String(value))))
+
+/**
+ * Provides `service.Transport` over HTTP.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <Self, Id extends string, M extends Contract.Methods>(
+  service: Downstream.Service<Self, Id, M>,
+  options: Options<M>
+): Layer.Layer<Downstream.Transport<Id>, InvalidTransport, HttpClient.HttpClient> =>
+  Layer.effect(
+    service.Transport,
+    Effect.gen(function* () {
+      const { contract } = service
+      yield* validate(contract.name, options)
+      const client = yield* HttpClient.HttpClient
+      const shared: Shared = {
+        client,
+        base: options.baseUrl.replace(/\/+$/, ""),
+        limitBytes: options.responseMaxBytes ?? 1_048_576,
+        reserveMillis: Duration.toMillis(Duration.fromInputUnsafe(options.hopReserve ?? "5 millis")),
+        transient: options.transient ?? ((of: Transient.Transient) => of)
+      }
+      const calls: Record<string, unknown> = {}
+      for (const name of Object.keys(contract.methods)) {
+        const method = contract.methods[name]
+        const row = options.methods[name]
+        if (method === undefined || row === undefined) {
+          return yield* new InvalidTransport({ detail: `${contract.name}: methods.${name} is missing` })
+        }
+        calls[name] = makeCall(`${contract.name}/${name}`, method, row, shared)
+      }
+      // Each call was made from the contract's method and the row of the same name.
+      return calls as Contract.RawCalls<M>
+    })
+  )
+
+const validate = (
+  name: string,
+  options: { readonly baseUrl: string; readonly responseMaxBytes?: number }
+): Effect.Effect<void, InvalidTransport> => {
+  const invalid = (detail: string) => Effect.fail(new InvalidTransport({ detail: `${name}: ${detail}` }))
+  if (!URL.canParse(options.baseUrl) || !/^https?:$/.test(new URL(options.baseUrl).protocol)) {
+    return invalid(`baseUrl must be an http or https URL, but is '${options.baseUrl}'`)
+  }
+  const limit = options.responseMaxBytes ?? 1
+  return Number.isSafeInteger(limit) && limit > 0
+    ? Effect.void
+    : invalid(`responseMaxBytes must be a whole number of at least 1, but is ${limit}`)
+}
+
+interface Shared {
+  readonly client: HttpClient.HttpClient
+  readonly base: string
+  readonly limitBytes: number
+  readonly reserveMillis: number
+  readonly transient: (of: Transient.Transient) => unknown
+}
+
+/** The row of any method: payloads are the method's own, as the types of `layer` demand. */
+type AnyRow = {
+  readonly method: Verb
+  path(payload: unknown): string
+  query?(payload: unknown): Readonly<Record<string, string | undefined>>
+  body?(payload: unknown): unknown
+  answer?(json: unknown): unknown
+  readonly permanent?: Readonly<Record<number, (problem: unknown, payload: never) => unknown>>
+}
+
+const makeCall = (label: string, method: Contract.Method, row: AnyRow, shared: Shared) => {
+  const encode = Schema.encodeSync(method.payload)
+  const decode = Schema.decodeUnknownEffect(method.success)
+  const hasBody = row.method === "POST" || row.method === "PUT" || row.method === "PATCH"
+
+  const request = (payload: unknown, leftMillis: number): HttpClientRequest.HttpClientRequest => {
+    let of = HttpClientRequest.make(row.method)(shared.base + row.path(payload), {
+      headers: { accept: "application/json" }
+    })
+    const query = row.query?.(payload)
+    if (query !== undefined) of = HttpClientRequest.setUrlParams(of, query)
+    const body = row.body === undefined ? (hasBody ? encode(payload) : undefined) : row.body(payload)
+    if (body !== undefined) of = HttpClientRequest.bodyJsonUnsafe(of, body)
+    const key = method.idempotencyKey?.(payload)
+    if (key !== undefined) of = HttpClientRequest.setHeader(of, "idempotency-key", quoted(key))
+    if (leftMillis !== Infinity) {
+      // The form allows eight digits; a longer time is as good as none.
+      of = HttpClientRequest.setHeader(of, "grpc-timeout", `${Math.min(99_999_999, Math.floor(leftMillis))}m`)
+    }
+    return of
+  }
+
+  const fail = (of: ConstructorParameters<typeof Transient.Transient>[0]) =>
+    Effect.fail(shared.transient(new Transient.Transient(of)))
+  const violate = (detail: string, status: number) =>
+    Effect.fail(new ContractViolation.ContractViolation({ detail: `${label}: ${detail}`, status }))
+
+  const json = (text: string): unknown => (text === "" ? undefined : JSON.parse(text))
+
+  const succeeded = (text: string, status: number) =>
+    Effect.try({ try: () => (row.answer ?? ((of: unknown) => of))(json(text)), catch: () => undefined }).pipe(
+      Effect.flatMap((value) => decode(value)),
+      Effect.catch(() => violate("the body does not match the success schema", status))
+    )
+
+  const refused = (text: string, response: HttpClientResponse.HttpClientResponse, payload: unknown, now: number) => {
+    const { status } = response
+    const known = row.permanent?.[status]
+    if (known !== undefined) {
+      let problem: unknown
+      try {
+        problem = json(text)
+      } catch {
+        problem = undefined
+      }
+      // The payload is this method's: `layer` checked the row against the contract.
+      const permanent = known(problem, payload as never)
+      if (permanent !== undefined) return Effect.fail(permanent)
+    }
+    const passing = transientStatus(status)
+    if (passing === undefined) return violate(`the status ${status} is not declared`, status)
+    const retryAfterMillis = parseRetryAfter(response.headers["retry-after"], now)
+    return fail({ ...passing, status, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
+  }
+
+  return (payload: unknown): Effect.Effect<unknown, unknown> =>
+    Effect.withFiber((fiber) => {
+      const clock = fiber.getRef(Clock.Clock)
+      const attempt = fiber.getRef(Attempt.Attempt)
+      const at = fiber.getRef(Deadline.Deadline)
+      const left = at === Infinity ? at : at - clock.currentTimeMillisUnsafe() - shared.reserveMillis
+      if (left < 1) return fail({ cause: "http_response_timeout", applied: "no" })
+      const call = shared.client.execute(request(payload, left)).pipe(
+        Effect.flatMap((response) =>
+          Effect.flatMap(boundedText(response, shared.limitBytes), (text): Effect.Effect<unknown, unknown> => {
+            const { status } = response
+            if (status >= 200 && status < 300) return succeeded(text, status)
+            return refused(text, response, payload, clock.currentTimeMillisUnsafe())
+          })
+        ),
+        Effect.catchIf(
+          (error): error is { readonly _tag: "HttpClientError" } =>
+            typeof error === "object" && error !== null && "_tag" in error && error._tag === "HttpClientError",
+          (error) => fail(classify(error))
+        ),
+        Effect.catchIf(
+          (error) => error instanceof TooLarge,
+          () => violate(`the body is larger than ${shared.limitBytes} bytes`, 200)
+        )
+      )
+      return attempt === 0
+        ? call
+        : Effect.andThen(Effect.annotateCurrentSpan("http.request.resend_count", attempt), call)
+    })
+}

@@ -1,0 +1,12 @@
+/**
+ * Failsoft over HTTP: transports below, the service edge above.
+ *
+ * @since 0.1.0
+ */
+export * as Degraded from "./Degraded.ts"
+export * as Drain from "./Drain.ts"
+export * as Edge from "./Edge.ts"
+export * as Health from "./Health.ts"
+export * as HttpTransport from "./HttpTransport.ts"
+export * as Problem from "./Problem.ts"
+export * as Server from "./Server.ts"
