@@ -1,0 +1,40 @@
+/**
+ * One downstream as a process of its own, started and told its faults by the
+ * supervisor over IPC. It ends when its parent is gone.
+ *
+ *     main.ts NAME PORT [FOLDER]
+ */
+import * as Schema from "effect/Schema"
+import { Fault } from "../faults/Fault.ts"
+import { start } from "./FaultyServer.ts"
+import { make, resolve } from "./registry.ts"
+
+const Told = Schema.Struct({ id: Schema.Int, fault: Schema.NullOr(Fault) })
+
+const tell = (message: object) => process.send?.(message)
+
+const [given = "", port = "0", folder] = process.argv.slice(2)
+const name = resolve(given)
+if (name === undefined) {
+  console.error(`there is no downstream '${given}'`)
+  process.exit(2)
+}
+
+process.on("disconnect", () => process.exit(0))
+// The terminal's Ctrl-C goes to the whole group; the parent decides when we end.
+process.on("SIGINT", () => {})
+
+try {
+  const server = await start(name, make(name, folder), Number(port))
+  process.on("message", (message) => {
+    const { id, fault } = Schema.decodeUnknownSync(Told)(message)
+    server.setFault(fault ?? undefined).then(
+      () => tell({ done: id }),
+      (error) => tell({ done: id, error: String(error) })
+    )
+  })
+  tell({ ready: server.port })
+} catch (error) {
+  tell({ failed: typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error) })
+  process.exit(1)
+}

@@ -1,0 +1,23 @@
+/** What else a customer may like: a fixed choice per customer. */
+import { draw } from "../faults/draw.ts"
+import type { Downstream } from "./Operation.ts"
+
+/** Makes the recommendations downstream. */
+export const make = (): Downstream => ({
+  applied: () => [],
+  operations: [
+    {
+      method: "GET",
+      path: /^\/for\/([^/]+)$/,
+      run: ({ params: [user = ""] }) => ({
+        status: 200,
+        body: {
+          items: [0, 1, 2].map((nth) => {
+            const number = 1 + Math.floor(draw(user, nth) * 500)
+            return { sku: `sku-${number}`, name: `Product ${number}` }
+          })
+        }
+      })
+    }
+  ]
+})

@@ -1,0 +1,33 @@
+/** The downstreams by name, each with the offset of its port. */
+import * as Catalog from "./catalog.ts"
+import * as Identity from "./identity.ts"
+import * as Inventory from "./inventory.ts"
+import type { Downstream } from "./Operation.ts"
+import * as Payments from "./payments.ts"
+import * as Recommendations from "./recommendations.ts"
+
+/** Their names, in the order of their ports. A region is an entry of its own. */
+export const names = ["identity", "catalog.eu", "inventory", "payments", "recommendations"] as const
+
+/** The name of a downstream server. */
+export type Name = (typeof names)[number]
+
+/** The server that a name means; `catalog` alone is its only region for now. */
+export const resolve = (name: string): Name | undefined =>
+  names.find((known) => known === name || known.split(".")[0] === name)
+
+/** Makes the downstream of a name; `folder` is where it keeps what must survive. */
+export const make = (name: Name, folder: string | undefined): Downstream => {
+  switch (name) {
+    case "identity":
+      return Identity.make()
+    case "catalog.eu":
+      return Catalog.make()
+    case "inventory":
+      return Inventory.make(folder)
+    case "payments":
+      return Payments.make(folder)
+    case "recommendations":
+      return Recommendations.make()
+  }
+}
