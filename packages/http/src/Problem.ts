@@ -152,6 +152,27 @@ export const fromUnavailable = (failure: Unavailable.Unavailable): Problem =>
     ...(failure.reason.startsWith("BULKHEAD_") ? { type: temporaryReducedCapacity } : {})
   })
 
+/**
+ * Ends a route with a problem where its typed errors have no place for one: the
+ * edge finds it. It is the documented error of that route, not a defect.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const raise = (problem: Problem): Effect.Effect<never> => Effect.die(problem)
+
+/**
+ * The same for a whole handler: its problems and its unavailable downstreams go to
+ * the edge, its answer stays typed.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const orRaise = <A, R>(
+  self: Effect.Effect<A, Problem | Unavailable.Unavailable, R>
+): Effect.Effect<A, never, R> =>
+  Effect.catch(self, (error) => raise(error._tag === "Problem" ? error : fromUnavailable(error)))
+
 const carriesRetryAfter = (status: number) => status === 503 || status === 429 || status === 202
 
 /**

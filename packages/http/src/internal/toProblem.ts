@@ -6,6 +6,7 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Problem from "../Problem.ts"
@@ -34,6 +35,15 @@ const fromError = (
   if (error instanceof Problem.Problem) return Problem.toResponse(error)
   if (error instanceof Unavailable.Unavailable) return Problem.toResponse(Problem.fromUnavailable(error))
   if (HttpServerError.isHttpServerError(error)) return fromServerError(error, request, cause)
+  if (HttpApiError.HttpApiSchemaError.is(error)) {
+    // A response that our own schema refuses is our fault, not the caller's.
+    return error.kind === "Body" || error.kind === "ResponseHeaders"
+      ? unexpected(cause)
+      : Problem.toResponse(malformed(error.cause, places[error.kind]))
+  }
+  if (HttpApiError.HttpApiPayloadTooLarge.is(error)) {
+    return Problem.toResponse(Problem.make({ status: 413, reason: "BODY_TOO_LARGE" }))
+  }
   if (Schema.isSchemaError(error)) return Problem.toResponse(malformed(error))
   if (HttpServerRespondable.isRespondable(error)) {
     return Effect.flatMap(HttpServerRespondable.toResponse(error), withProblemBody)
@@ -66,8 +76,17 @@ const fromServerError = (
 const isTooLarge = (cause: unknown): boolean =>
   Predicate.hasProperty(cause, "message") && /maxBytes|too large|exceeded/i.test(String(cause.message))
 
-const malformed = (error: Schema.SchemaError) =>
-  Problem.make({ status: 400, reason: "MALFORMED_REQUEST", detail: error.message })
+const places = { Params: "the path", Headers: "the headers", Query: "the query", Payload: "the body" }
+
+const detailMax = 300
+
+/** Names the field and what was expected; short, since it may hold what the caller sent. */
+const malformed = (error: Schema.SchemaError, place = "the request") =>
+  Problem.make({
+    status: 400,
+    reason: "MALFORMED_REQUEST",
+    detail: `${place}: ${error.message.replace(/\s+/g, " ")}`.slice(0, detailMax)
+  })
 
 /** A defect's text is for the log and never for a stranger. */
 const unexpected = (cause: Cause.Cause<unknown>) =>

@@ -1,0 +1,209 @@
+/**
+ * Orders: each is placed once per customer and idempotency key, whoever retries,
+ * and is right whatever breaks meanwhile.
+ *
+ * The work of an order runs in a fiber of its own, so a caller who goes away leaves
+ * no half an order. A charge whose outcome nobody knows makes the order `pending`
+ * and is asked for again, with the same key, until the answer is known. Orders
+ * live in memory, at most {@link ordersMax}.
+ */
+import { createHash } from "node:crypto"
+import { Deadline } from "@failsoft/core"
+import { Degraded, Problem } from "@failsoft/http"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { Catalog } from "../contracts/Catalog.ts"
+import { Inventory } from "../contracts/Inventory.ts"
+import type { Money } from "../contracts/Money.ts"
+import { Payments } from "../contracts/Payments.ts"
+import type { NewOrder, Order } from "./api.ts"
+
+/** The most orders that are kept; the oldest finished ones are forgotten first. */
+export const ordersMax = 100_000
+
+/** An order that was placed, or the problem that ended it. */
+export type Placed = Order | Problem.Problem
+
+/** The orders of the storefront. */
+export class Orders extends Context.Service<
+  Orders,
+  {
+    readonly place: (customerId: string, key: string, order: NewOrder) => Effect.Effect<Placed>
+    readonly find: (customerId: string, id: string) => Order | undefined
+  }
+>()("@failsoft/examples/Orders") {}
+
+interface Entry {
+  readonly customerId: string
+  readonly fingerprint: string
+  readonly done: Deferred.Deferred<Placed>
+  order: Order | undefined
+}
+
+/** The same request of the same customer is the same order, in this process and the next. */
+const orderIdOf = (customerId: string, key: string) =>
+  `order-${createHash("sha256")
+    .update(JSON.stringify([customerId, key]))
+    .digest("hex")
+    .slice(0, 24)}`
+
+const fingerprintOf = (order: NewOrder) => createHash("sha256").update(JSON.stringify(order)).digest("hex")
+
+const soldOut = Problem.make({ status: 409, reason: "SOLD_OUT", detail: "there is not enough in stock" })
+
+/** While the outcome of a charge is unknown it is asked for this often, for about an hour. */
+const reconciliation = Schedule.spaced("1 second").pipe(Schedule.jittered, Schedule.upTo({ times: 3600 }))
+
+/** The orders, in memory. */
+export const layer = Layer.effect(
+  Orders,
+  Effect.gen(function* () {
+    const catalog = yield* Catalog
+    const inventory = yield* Inventory
+    const payments = yield* Payments
+    const scope = yield* Effect.scope
+    const entries = new Map<string, Entry>()
+
+    const priced = (order: NewOrder) =>
+      Effect.forEach(
+        order.items,
+        // Only a fresh price: what a page showed an hour ago is not what is charged.
+        ({ sku, quantity }) =>
+          Effect.map(catalog.price({ sku }), ({ price }) => ({ ...price, amount: price.amount * quantity })),
+        { concurrency: 8 }
+      ).pipe(
+        Effect.map((prices) => ({
+          amount: prices.reduce((sum, { amount }) => sum + amount, 0),
+          currency: prices[0]?.currency ?? "EUR"
+        }))
+      )
+
+    /** Gives a reservation back in the background: the customer does not wait for it. */
+    const release = (orderId: string) =>
+      inventory
+        .release({ orderId })
+        .pipe(
+          Effect.retry(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 600 }))),
+          Effect.provideService(Deadline.Deadline, Infinity),
+          Effect.ignore,
+          Effect.forkIn(scope)
+        )
+
+    const finish = (entry: Entry, id: string, status: Order["status"], total: Money) =>
+      Effect.map(Degraded.meta, (meta): Order => {
+        entry.order = { id, status, total, meta }
+        return entry.order
+      })
+
+    const reconcile = (entry: Entry, id: string, total: Money, card: string) =>
+      payments.charge({ orderId: id, ...total, card }).pipe(
+        Effect.matchEffect({
+          onSuccess: () => Effect.succeed("confirmed" as const),
+          onFailure: (error) =>
+            error._tag === "CardDeclined" ? Effect.succeed("declined" as const) : Effect.fail(error)
+        }),
+        Effect.retry(reconciliation),
+        Effect.tap((status) => (status === "declined" ? release(id) : Effect.void)),
+        Effect.tap((status) =>
+          Effect.sync(() => {
+            if (entry.order !== undefined) entry.order = { ...entry.order, status }
+          })
+        ),
+        Effect.provideService(Deadline.Deadline, Infinity),
+        Effect.tapError((error) => Effect.logError(`the charge of ${id} is still unknown; ask payments for it`, error)),
+        Effect.ignore,
+        Effect.forkIn(scope)
+      )
+
+    const work = (entry: Entry, id: string, order: NewOrder): Effect.Effect<Placed> =>
+      Effect.gen(function* () {
+        const total = yield* priced(order)
+        yield* inventory.reserve({ orderId: id, items: order.items })
+        return yield* payments.charge({ orderId: id, ...total, card: order.card }).pipe(
+          Effect.andThen(finish(entry, id, "confirmed", total)),
+          Effect.catchTag("CardDeclined", () =>
+            Effect.andThen(release(id), finish(entry, id, "declined", total)).pipe(
+              Effect.as(Problem.make({ status: 402, reason: "CARD_DECLINED", detail: "the bank declined the card" }))
+            )
+          ),
+          Effect.catchTag("Unavailable", (failure) =>
+            failure.applied === "unknown"
+              ? Effect.tap(finish(entry, id, "pending", total), () => reconcile(entry, id, total, order.card))
+              : Effect.andThen(release(id), Effect.fail(failure))
+          )
+        )
+      }).pipe(
+        Effect.catchTags({
+          Unavailable: (failure) => Effect.succeed(Problem.fromUnavailable(failure)),
+          UnknownSku: ({ sku }) =>
+            Effect.succeed(Problem.make({ status: 422, reason: "UNKNOWN_SKU", detail: `there is no ${sku}`.trim() })),
+          SoldOut: () => Effect.succeed(soldOut)
+        }),
+        Effect.catchCause((cause) =>
+          Effect.as(
+            Effect.logError(`order ${id} ended with a defect`, cause),
+            Problem.make({ status: 500, reason: "INTERNAL" })
+          )
+        )
+      )
+
+    const makeRoom = () => {
+      if (entries.size < ordersMax) return
+      for (const [id, entry] of entries) {
+        if (entry.order === undefined || entry.order.status === "pending") continue
+        entries.delete(id)
+        return
+      }
+    }
+
+    const begin = (id: string, customerId: string, order: NewOrder) =>
+      Effect.suspend(() => {
+        makeRoom()
+        const entry: Entry = {
+          customerId,
+          fingerprint: fingerprintOf(order),
+          done: Deferred.makeUnsafe(),
+          order: undefined
+        }
+        entries.set(id, entry)
+        return work(entry, id, order).pipe(
+          Effect.tap((placed) =>
+            Effect.sync(() => {
+              // Nothing came of it that the customer should get again: the key is free.
+              if (placed instanceof Problem.Problem && placed.status >= 500) entries.delete(id)
+              Deferred.doneUnsafe(entry.done, Effect.succeed(placed))
+            })
+          ),
+          Effect.forkIn(scope),
+          Effect.andThen(Deferred.await(entry.done))
+        )
+      })
+
+    return {
+      place: (customerId, key, order) =>
+        Effect.suspend(() => {
+          const id = orderIdOf(customerId, key)
+          const known = entries.get(id)
+          if (known === undefined) return begin(id, customerId, order)
+          if (known.fingerprint !== fingerprintOf(order)) {
+            return Effect.succeed(
+              Problem.make({
+                status: 422,
+                reason: "IDEMPOTENCY_KEY_REUSED",
+                detail: "this Idempotency-Key was used for another order"
+              })
+            )
+          }
+          // The first answer again, also for who comes while it is still being made.
+          return Deferred.await(known.done)
+        }),
+      find: (customerId, id) => {
+        const entry = entries.get(id)
+        return entry?.customerId === customerId ? entry.order : undefined
+      }
+    }
+  })
+)

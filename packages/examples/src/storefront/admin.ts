@@ -1,0 +1,132 @@
+/** The admin API: what the downstreams do, and the faults that they are given by hand. */
+import { Problem } from "@failsoft/http"
+import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { names, resolve } from "../downstreams/registry.ts"
+import { type DownstreamFailed, Supervisor } from "../downstreams/Supervisor.ts"
+import { Fault } from "../faults/Fault.ts"
+import { descriptions } from "./clients.ts"
+
+const named = Effect.gen(function* () {
+  const { params } = yield* HttpRouter.RouteContext
+  const given = params["downstream"] ?? ""
+  const name = resolve(given)
+  return (
+    name ??
+    (yield* Problem.make({
+      status: 404,
+      reason: "UNKNOWN_DOWNSTREAM",
+      detail: `there is no downstream '${given.slice(0, 64)}'; there are ${names.join(", ")}`
+    }))
+  )
+})
+
+const kinds = Fault.members.map((member) => member.fields.kind.schema.literal)
+
+const asked = Effect.gen(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const body = yield* request.json
+  if (typeof body === "object" && body !== null && "kind" in body && kinds.some((kind) => kind === body.kind)) {
+    return yield* Schema.decodeUnknownEffect(Fault)(body).pipe(
+      Effect.mapError((error) =>
+        Problem.make({
+          status: 400,
+          reason: "MALFORMED_FAULT",
+          detail: error.message.replace(/\s+/g, " ").slice(0, 300)
+        })
+      )
+    )
+  }
+  return yield* Problem.make({
+    status: 400,
+    reason: "MALFORMED_FAULT",
+    detail: `kind must be one of ${kinds.join(", ")}`
+  })
+})
+
+const failed = (error: DownstreamFailed) =>
+  Problem.make({ status: 503, reason: "DOWNSTREAM_PROCESS", detail: error.message })
+
+const json = (body: unknown) => HttpServerResponse.jsonUnsafe(body)
+
+const shown = Effect.gen(function* () {
+  const supervisor = yield* Supervisor
+  const faults = supervisor.faults().map(({ downstream, fault, since }) => ({
+    downstream,
+    fault,
+    since: new Date(since).toISOString()
+  }))
+  return json({ faults })
+})
+
+/** `GET /admin/faults`, `PUT` and `DELETE /admin/faults/:downstream`, `GET /admin/downstreams`. */
+export const layer = Layer.mergeAll(
+  HttpRouter.add("GET", "/admin/faults", shown),
+  HttpRouter.add(
+    "PUT",
+    "/admin/faults/:downstream",
+    Effect.gen(function* () {
+      const supervisor = yield* Supervisor
+      const name = yield* named
+      const fault = yield* asked
+      yield* Effect.mapError(supervisor.setFault(name, fault), failed)
+      return yield* shown
+    }).pipe(Effect.catchTag("Problem", Problem.raise))
+  ),
+  HttpRouter.add(
+    "DELETE",
+    "/admin/faults/:downstream",
+    Effect.gen(function* () {
+      const supervisor = yield* Supervisor
+      yield* Effect.mapError(supervisor.clearFault(yield* named), failed)
+      return yield* shown
+    }).pipe(Effect.catchTag("Problem", Problem.raise))
+  ),
+  HttpRouter.use((router) =>
+    Effect.gen(function* () {
+      const supervisor = yield* Supervisor
+      const read = yield* descriptions
+      yield* router.add(
+        "GET",
+        "/admin/downstreams",
+        Effect.sync(() =>
+          json({
+            downstreams: read().map(({ name, info, methods }) => ({
+              // A region is an entry of its own; the catalog has one so far.
+              name: resolve(name) ?? name,
+              url: supervisor.url(resolve(name) ?? "identity"),
+              criticality: info.criticality,
+              owner: info.owner,
+              docs: info.docs,
+              methods: methods.map((method) => ({
+                name: method.name,
+                idempotency: method.idempotency,
+                onOutage: method.onOutage,
+                policy: method.policies.map((policy) => policy.name).join(" > "),
+                settings: Object.fromEntries(
+                  method.policies.flatMap((policy) =>
+                    Object.entries(policy.knobs).map(([knob, value]) => [
+                      `${name}/${method.name}/${policy.name}.${knob}`,
+                      { value, origin: "code" }
+                    ])
+                  )
+                ),
+                fallback: method.fallback,
+                state: Object.fromEntries(
+                  method.policies
+                    .filter((policy) => Object.keys(policy.state).length > 0)
+                    .map((policy) => [policy.name, policy.state])
+                ),
+                observed: method.observed
+              }))
+            }))
+          })
+        )
+      )
+    })
+  )
+)

@@ -1,0 +1,38 @@
+/** The downstreams' clients, for those who show them: health, admin. */
+import { Downstream } from "@failsoft/core"
+import type { Health } from "@failsoft/http"
+import * as Effect from "effect/Effect"
+import { Catalog } from "../contracts/Catalog.ts"
+import { Identity } from "../contracts/Identity.ts"
+import { Inventory } from "../contracts/Inventory.ts"
+import { Payments } from "../contracts/Payments.ts"
+import { Recommendations } from "../contracts/Recommendations.ts"
+
+/** What the rings show of themselves, read anew at each call. */
+export const descriptions = Effect.gen(function* () {
+  const clients = [yield* Identity, yield* Catalog, yield* Inventory, yield* Payments, yield* Recommendations]
+  return () => clients.flatMap((client) => Downstream.describe(client) ?? [])
+})
+
+const page = "GET /products/:sku"
+const order = "POST /orders"
+
+const endpoints: Readonly<Record<string, ReadonlyArray<string>>> = {
+  identity: [order, "GET /orders/:id"],
+  catalog: [page, "GET /products", order],
+  inventory: [page, order],
+  payments: [order],
+  recommendations: [page]
+}
+
+/** What each downstream means for the shop. */
+export const checks = Effect.map(
+  descriptions,
+  (read) => (): ReadonlyArray<Health.Check> =>
+    read().map((description) => ({
+      description,
+      affectedEndpoints: endpoints[description.name] ?? [],
+      // Without payments the shop still shows everything, and an order waits as 202.
+      ...(description.name === "payments" ? { impact: "warn" as const } : {})
+    }))
+)

@@ -1,0 +1,20 @@
+/** Who sends a request. There is no answer to this but identity's own. */
+import { Problem } from "@failsoft/http"
+import * as Effect from "effect/Effect"
+import { Identity } from "../contracts/Identity.ts"
+
+const unauthenticated = (detail: string) => Problem.make({ status: 401, reason: "INVALID_TOKEN", detail })
+
+/** The customer of an `Authorization` header. */
+export const authenticate = Effect.fn("storefront.authenticate")(
+  function* (authorization: string | undefined) {
+    const token = /^Bearer ([\w.~+/-]{1,512}=*)$/i.exec(authorization ?? "")?.[1]
+    if (token === undefined) {
+      return yield* unauthenticated("the header Authorization must be Bearer and a token")
+    }
+    const identity = yield* Identity
+    const { customerId } = yield* identity.verify({ token })
+    return customerId
+  },
+  Effect.catchTag("InvalidToken", () => unauthenticated("nobody has this token"))
+)

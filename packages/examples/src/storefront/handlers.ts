@@ -1,0 +1,57 @@
+/** The routes of the storefront's API. */
+import { IdempotencyKey, Problem } from "@failsoft/http"
+import * as Effect from "effect/Effect"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as Layer from "effect/Layer"
+import { type NewOrder, StorefrontApi } from "./api.ts"
+import { authenticate } from "./customer.ts"
+import { Orders, type Placed } from "./Orders.ts"
+import * as productPage from "./productPage.ts"
+
+const Products = HttpApiBuilder.group(StorefrontApi, "products", (handlers) =>
+  handlers.handleAll({
+    showProduct: ({ params }) => Problem.orRaise(productPage.show(params.sku)),
+    listProducts: ({ query }) => Problem.orRaise(productPage.list(query.cursor))
+  })
+)
+
+const respond = (placed: Placed) => {
+  if (placed instanceof Problem.Problem) return Problem.raise(placed)
+  const pending = placed.status === "pending"
+  return Effect.succeed(
+    HttpServerResponse.jsonUnsafe(placed, {
+      status: pending ? 202 : 201,
+      headers: { location: `/orders/${placed.id}`, ...(pending ? { "retry-after": "1" } : {}) }
+    })
+  )
+}
+
+const placeOrder = Effect.fn("storefront.placeOrder")(function* (
+  headers: { readonly authorization?: string; readonly "idempotency-key"?: string },
+  order: NewOrder
+) {
+  const key = IdempotencyKey.parse(headers["idempotency-key"])
+  if (typeof key !== "string") return yield* key
+  const customerId = yield* authenticate(headers.authorization)
+  const orders = yield* Orders
+  return yield* Effect.flatMap(orders.place(customerId, key, order), respond)
+})
+
+const showOrder = Effect.fn("storefront.showOrder")(function* (authorization: string | undefined, id: string) {
+  const customerId = yield* authenticate(authorization)
+  const orders = yield* Orders
+  const order = orders.find(customerId, id)
+  // Whether somebody else has such an order is nobody's business.
+  return order ?? (yield* Problem.make({ status: 404, reason: "UNKNOWN_ORDER", detail: "you have no such order" }))
+})
+
+const OrderRoutes = HttpApiBuilder.group(StorefrontApi, "orders", (handlers) =>
+  handlers.handleAll({
+    placeOrder: ({ headers, payload }) => Problem.orRaise(placeOrder(headers, payload)),
+    showOrder: ({ headers, params }) => Problem.orRaise(showOrder(headers.authorization, params.id))
+  })
+)
+
+/** The handlers of both groups. */
+export const layer = Layer.merge(Products, OrderRoutes)

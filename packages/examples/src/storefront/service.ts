@@ -1,0 +1,71 @@
+/** The whole storefront: downstream processes, rings, routes, two ports. */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Edge, Health, Server } from "@failsoft/http"
+import * as Effect from "effect/Effect"
+import * as Etag from "effect/http/Etag"
+import * as HttpPlatform from "effect/http/HttpPlatform"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
+import * as Layer from "effect/Layer"
+import * as Supervisor from "../downstreams/Supervisor.ts"
+import * as admin from "./admin.ts"
+import { StorefrontApi } from "./api.ts"
+import * as clients from "./clients.ts"
+import * as handlers from "./handlers.ts"
+import * as Orders from "./Orders.ts"
+import * as rings from "./rings.ts"
+import type { Settings } from "./settings.ts"
+import * as transports from "./transports.ts"
+
+const Rings = Layer.mergeAll(
+  rings.IdentityRing,
+  rings.CatalogRing,
+  rings.InventoryRing,
+  rings.PaymentsRing,
+  rings.RecommendationsRing
+)
+
+const Transports = Layer.unwrap(
+  Effect.map(Supervisor.Supervisor, ({ url }) =>
+    transports.layer({
+      identity: url("identity"),
+      catalog: url("catalog.eu"),
+      inventory: url("inventory"),
+      payments: url("payments"),
+      recommendations: url("recommendations")
+    })
+  )
+).pipe(Layer.provide(NodeHttpClient.layerUndici))
+
+const HealthRoutes = Layer.unwrap(
+  Effect.map(clients.checks, (checks) => Health.layer({ serviceId: "storefront", checks }))
+)
+
+const publicRoutes = Layer.mergeAll(
+  HttpApiBuilder.layer(StorefrontApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers.layer)),
+  HttpApiScalar.layer(StorefrontApi, { path: "/docs" }),
+  HealthRoutes,
+  Edge.layer({ deadline: "2 seconds", requestMaxBytes: 65_536 })
+)
+
+const adminRoutes = Layer.mergeAll(admin.layer, HealthRoutes, Edge.layer({ deadline: "10 seconds" }))
+
+/** The service as the settings say. */
+export const layer = (settings: Settings) =>
+  Layer.mergeAll(
+    Server.serve(publicRoutes, { port: settings.port, portVariable: "PORT" }),
+    Server.serve(adminRoutes, { port: settings.adminPort, portVariable: "ADMIN_PORT" })
+  ).pipe(
+    Layer.provide(Orders.layer),
+    Layer.provide(Rings),
+    Layer.provide(Transports),
+    Layer.provide(Supervisor.layer({ basePort: settings.downstreamPort, folder: settings.dataDir })),
+    Layer.provide(
+      Layer.mergeAll(
+        NodeServices.layer,
+        Etag.layer,
+        HttpPlatform.layer.pipe(Layer.provide([NodeServices.layer, Etag.layer]))
+      )
+    )
+  )

@@ -1,0 +1,35 @@
+/** What the environment says: ports and where data lives. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** A variable of the environment is malformed; the message names it and what was expected. */
+export class InvalidEnvironment extends Schema.TaggedError<InvalidEnvironment>()("InvalidEnvironment", {
+  message: Schema.String
+}) {}
+
+/** The settings of a storefront process. */
+export interface Settings {
+  readonly port: number
+  readonly adminPort: number
+  readonly downstreamPort: number
+  readonly dataDir: string
+}
+
+const port = (env: NodeJS.ProcessEnv, name: string, absent: number, highest = 65_535) => {
+  const text = env[name]
+  if (text === undefined || text === "") return Effect.succeed(absent)
+  const value = Number(text)
+  return /^\d+$/.test(text) && value <= highest
+    ? Effect.succeed(value)
+    : Effect.fail(new InvalidEnvironment({ message: `${name} must be a port from 0 to ${highest}, but is '${text}'.` }))
+}
+
+/** Reads the settings. */
+export const fromEnvironment = (env: NodeJS.ProcessEnv): Effect.Effect<Settings, InvalidEnvironment> =>
+  Effect.all({
+    port: port(env, "PORT", 4000),
+    adminPort: port(env, "ADMIN_PORT", 4001),
+    // Five downstreams listen from here up.
+    downstreamPort: port(env, "DOWNSTREAM_PORT", 4100, 65_500),
+    dataDir: Effect.succeed(env["DATA_DIR"] || ".data")
+  })

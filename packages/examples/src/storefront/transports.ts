@@ -1,0 +1,94 @@
+/** How each contract goes over HTTP: the wire forms of the downstream servers. */
+import { HttpTransport } from "@failsoft/http"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import { Catalog, InvalidCursor } from "../contracts/Catalog.ts"
+import { Identity, InvalidToken } from "../contracts/Identity.ts"
+import { Inventory, SoldOut } from "../contracts/Inventory.ts"
+import { CardDeclined, Payments } from "../contracts/Payments.ts"
+import { Recommendations } from "../contracts/Recommendations.ts"
+import { UnknownSku } from "../contracts/UnknownSku.ts"
+
+/** Where each downstream is. */
+export interface Urls {
+  readonly identity: string
+  readonly catalog: string
+  readonly inventory: string
+  readonly payments: string
+  readonly recommendations: string
+}
+
+const { path } = HttpTransport
+
+const hasReason = (problem: unknown, reason: string) =>
+  Predicate.hasProperty(problem, "reason") && problem.reason === reason
+
+const unknownSku = (problem: unknown, { sku }: { readonly sku: string }) =>
+  hasReason(problem, "UNKNOWN_SKU") ? new UnknownSku({ sku }) : undefined
+
+const product = {
+  method: "GET",
+  path: ({ sku }: { readonly sku: string }) => path`/products/${sku}`,
+  permanent: { 404: unknownSku }
+} as const
+
+/** The raw calls of all downstreams. */
+export const layer = (urls: Urls) =>
+  Layer.mergeAll(
+    HttpTransport.layer(Identity, {
+      baseUrl: urls.identity,
+      methods: {
+        verify: { method: "POST", path: () => "/verify", permanent: { 401: () => new InvalidToken() } }
+      }
+    }),
+    HttpTransport.layer(Catalog, {
+      baseUrl: urls.catalog,
+      methods: {
+        show: product,
+        price: product,
+        list: {
+          method: "GET",
+          path: () => "/products",
+          query: ({ cursor }) => ({ cursor }),
+          permanent: { 400: () => new InvalidCursor() }
+        }
+      }
+    }),
+    HttpTransport.layer(Inventory, {
+      baseUrl: urls.inventory,
+      methods: {
+        stock: { method: "GET", path: ({ sku }) => path`/stock/${sku}`, permanent: { 404: unknownSku } },
+        reserve: {
+          method: "POST",
+          path: () => "/reservations",
+          body: ({ items }) => ({ items }),
+          permanent: {
+            404: (problem) => (hasReason(problem, "UNKNOWN_SKU") ? new UnknownSku({ sku: "" }) : undefined),
+            409: () => new SoldOut()
+          }
+        },
+        release: { method: "DELETE", path: ({ orderId }) => path`/reservations/${orderId}` }
+      }
+    }),
+    HttpTransport.layer(Payments, {
+      baseUrl: urls.payments,
+      methods: {
+        charge: {
+          method: "POST",
+          path: () => "/charges",
+          body: ({ amount, currency, card }) => ({ amount, currency, card }),
+          permanent: { 402: () => new CardDeclined() }
+        }
+      }
+    }),
+    HttpTransport.layer(Recommendations, {
+      baseUrl: urls.recommendations,
+      methods: {
+        forUser: {
+          method: "GET",
+          path: ({ userId }) => path`/for/${userId}`,
+          answer: (json) => (Predicate.hasProperty(json, "items") ? json.items : json)
+        }
+      }
+    })
+  )
