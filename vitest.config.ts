@@ -22,7 +22,15 @@ export default defineConfig({
       project("scenarios", ["test/scenarios/**/*.test.ts"], {
         testTimeout: 60_000,
         hookTimeout: 60_000,
-        fileParallelism: false
+        fileParallelism: false,
+        sequence: { groupOrder: 1 }
+      }),
+      // Each file has a storefront of its own and mostly waits, so they run at once.
+      project("matrix", ["test/matrix/**/*.test.ts"], {
+        testTimeout: 60_000,
+        hookTimeout: 90_000,
+        maxWorkers: 5,
+        sequence: { groupOrder: 2 }
       })
     ]
   }

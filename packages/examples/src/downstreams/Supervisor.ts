@@ -26,6 +26,8 @@ export interface Active {
 /** The supervisor's controls. */
 export interface Controls {
   readonly url: (name: Name) => string
+  /** The process, for those who want to kill it; nothing while it is dead. */
+  readonly pid: (name: Name) => number | undefined
   readonly setFault: (name: Name, fault: Fault) => Effect.Effect<void, DownstreamFailed>
   readonly clearFault: (name: Name) => Effect.Effect<void, DownstreamFailed>
   readonly faults: () => ReadonlyArray<Active>
@@ -160,6 +162,7 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
       yield* Effect.forEach(entries.values(), spawn, { concurrency: "unbounded", discard: true })
 
       return {
+        pid: (name) => entryOf(name).child?.pid,
         url: (name) => `http://127.0.0.1:${entryOf(name).port}`,
         setFault: (name, fault) =>
           Effect.suspend(() => {

@@ -57,6 +57,14 @@ const soldOut = Problem.make({ status: 409, reason: "SOLD_OUT", detail: "there i
 /** While the outcome of a charge is unknown it is asked for this often, for about an hour. */
 const reconciliation = Schedule.spaced("1 second").pipe(Schedule.jittered, Schedule.upTo({ times: 3600 }))
 
+const declined = Problem.make({ status: 402, reason: "CARD_DECLINED", detail: "the bank declined the card" })
+
+/** The first answer, unless it was provisional and is known by now. */
+const latest = (entry: Entry, first: Placed): Placed => {
+  if (first instanceof Problem.Problem || entry.order === undefined) return first
+  return entry.order.status === "declined" ? declined : entry.order
+}
+
 /** The orders, in memory. */
 export const layer = Layer.effect(
   Orders,
@@ -125,9 +133,7 @@ export const layer = Layer.effect(
         return yield* payments.charge({ orderId: id, ...total, card: order.card }).pipe(
           Effect.andThen(finish(entry, id, "confirmed", total)),
           Effect.catchTag("CardDeclined", () =>
-            Effect.andThen(release(id), finish(entry, id, "declined", total)).pipe(
-              Effect.as(Problem.make({ status: 402, reason: "CARD_DECLINED", detail: "the bank declined the card" }))
-            )
+            Effect.andThen(release(id), finish(entry, id, "declined", total)).pipe(Effect.as(declined))
           ),
           Effect.catchTag("Unavailable", (failure) =>
             failure.applied === "unknown"
@@ -197,8 +203,9 @@ export const layer = Layer.effect(
               })
             )
           }
-          // The first answer again, also for who comes while it is still being made.
-          return Deferred.await(known.done)
+          // The first answer again, also for who comes while it is still being made; one
+          // that was pending tells what has become of it.
+          return Effect.map(Deferred.await(known.done), (first) => latest(known, first))
         }),
       find: (customerId, id) => {
         const entry = entries.get(id)

@@ -7,7 +7,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { names, resolve } from "../downstreams/registry.ts"
-import { type DownstreamFailed, Supervisor } from "../downstreams/Supervisor.ts"
+import { type Controls, type DownstreamFailed, Supervisor } from "../downstreams/Supervisor.ts"
 import { Fault } from "../faults/Fault.ts"
 import { descriptions } from "./clients.ts"
 
@@ -50,6 +50,14 @@ const asked = Effect.gen(function* () {
 
 const failed = (error: DownstreamFailed) =>
   Problem.make({ status: 503, reason: "DOWNSTREAM_PROCESS", detail: error.message })
+
+/** The server of a contract: a region is an entry of its own, and the catalog has one so far. */
+const server = (supervisor: Controls, contract: string) => {
+  const name = resolve(contract)
+  return name === undefined
+    ? { name: contract }
+    : { name, url: supervisor.url(name), pid: supervisor.pid(name) ?? null }
+}
 
 const json = (body: unknown) => HttpServerResponse.jsonUnsafe(body)
 
@@ -96,9 +104,7 @@ export const layer = Layer.mergeAll(
         Effect.sync(() =>
           json({
             downstreams: read().map(({ name, info, methods }) => ({
-              // A region is an entry of its own; the catalog has one so far.
-              name: resolve(name) ?? name,
-              url: supervisor.url(resolve(name) ?? "identity"),
+              ...server(supervisor, name),
               criticality: info.criticality,
               owner: info.owner,
               docs: info.docs,

@@ -1,0 +1,46 @@
+/** What holds for every response, whatever is broken. */
+import { assert } from "vitest"
+import type { Seen } from "./storefront.ts"
+
+/** The request's deadline of 2 s, plus what the storefront may take to say so. */
+const answerMillis = 2000 + 100
+/** What a loaded test machine adds on the way there and back. */
+const clientMillis = 400
+
+const parseDegradation = (header: string) =>
+  header.split(", ").map((member) => {
+    const [downstream, ...parameters] = member.split(";")
+    const entry: Record<string, unknown> = { downstream }
+    for (const parameter of parameters) {
+      const [name = "", value = ""] = parameter.split("=")
+      entry[name] = name === "age" ? Number(value) : value
+    }
+    return entry
+  })
+
+/** Checks the "always" list on one response. */
+export const checkAlways = (seen: Seen): void => {
+  const story = `${seen.status} ${JSON.stringify(seen.body)}`
+  assert.isBelow(seen.millis, answerMillis + clientMillis, `too late: ${story}`)
+
+  const header = seen.headers.get("degradation")
+  const meta = seen.body["meta"]
+  if (meta !== undefined) {
+    assert.deepEqual(
+      { degraded: header === null ? [] : parseDegradation(header) },
+      meta,
+      "the Degradation header and meta.degraded state the same facts"
+    )
+  }
+  if (seen.status >= 400 && !String(seen.headers.get("content-type")).startsWith("application/health+json")) {
+    assert.strictEqual(seen.headers.get("content-type"), "application/problem+json", story)
+    assert.isBoolean(seen.body["retryable"], story)
+    assert.match(String(seen.body["reason"]), /^[A-Z][A-Z_]+$/, story)
+  }
+  if (seen.status === 503 || seen.status === 202) {
+    assert.match(String(seen.headers.get("retry-after")), /^\d+$/, `Retry-After on ${story}`)
+  }
+  for (const entry of header === null ? [] : parseDegradation(header)) {
+    if (entry["quality"] === "stale") assert.isAtMost(Number(entry["age"]), 86_400, "no older than declared")
+  }
+}
