@@ -38,9 +38,9 @@ const typeCounts = () => {
   }
 }
 
-rmSync(folder, { recursive: true, force: true })
 const a = counted()
 const b = typeCounts()
+rmSync(folder, { recursive: true, force: true })
 const failed = a.failed + b.failed
 // A run that fails without counting a failure must not look green.
 const hidden = failed === 0 && (vitest.code !== 0 || types.code !== 0) ? 1 : 0
