@@ -1,0 +1,96 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Composition, Fallback, Policy } from "@failsoft/core"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { raw, Shop } from "./shop.ts"
+
+const { bulkhead, circuitBreaker, deadline, retry, stack, timeout } = Policy
+const one = bulkhead()
+
+const unsound: ReadonlyArray<{
+  readonly title: string
+  readonly policy: Policy.Policy
+  readonly says: ReadonlyArray<string>
+}> = [
+  {
+    title: "an attempt as long as the deadline",
+    policy: stack(deadline(100), timeout(100)),
+    says: ["timeout.limitMillis (100 ms)", "deadline.limitMillis (100 ms)"]
+  },
+  {
+    title: "retries that do not fit",
+    policy: stack(deadline(1000), retry({ times: 3, base: 10, delayMax: 10 }), timeout(300)),
+    says: ["retry.times (3)", "timeout.limitMillis (300 ms)", "may take 1230 ms", "deadline.limitMillis (1000 ms)"]
+  },
+  {
+    title: "a window shorter than two attempts",
+    policy: stack(circuitBreaker({ window: 150 }), timeout(100)),
+    says: ["circuitBreaker.windowMillis (150 ms)", "timeout.limitMillis (100 ms)"]
+  },
+  {
+    title: "a wait as long as the deadline",
+    policy: stack(deadline(100), bulkhead({ waitMax: 100 })),
+    says: ["bulkhead.waitMaxMillis (100 ms)", "deadline.limitMillis (100 ms)"]
+  },
+  {
+    title: "a timeout that no breaker sees",
+    policy: stack(timeout(100), circuitBreaker()),
+    says: ["timeout stands outside circuitBreaker"]
+  },
+  { title: "a value twice", policy: stack(one, deadline(1000), one), says: ["bulkhead stands in the stack twice"] },
+  {
+    title: "no permits",
+    policy: bulkhead({ permits: 0 }),
+    says: ["bulkhead.permits must be a whole number of at least 1, but is 0"]
+  },
+  {
+    title: "a share above one",
+    policy: circuitBreaker({ failureRate: 50 }),
+    says: ["circuitBreaker.failureRate must be a share above 0 and up to 1, but is 50"]
+  },
+  {
+    title: "an endless timeout",
+    policy: timeout(Number.POSITIVE_INFINITY),
+    says: ["timeout.limit must be a finite duration above zero"]
+  },
+  {
+    title: "no retries",
+    policy: retry({ times: 0 }),
+    says: ["retry.times must be a whole number of at least 1 and at most 20"]
+  },
+  { title: "a name of one's own", policy: timeout(0, { name: "slowest" }), says: ["slowest.limit must be"] }
+]
+
+describe("a stack that cannot work", () => {
+  it.each(unsound)("$title", ({ policy, says }) => {
+    const problems = Composition.problemsOf(policy).join("\n")
+    for (const fragment of says) assert.include(problems, fragment)
+  })
+
+  it("the standard stacks have no problem, at any deadline", () => {
+    for (const deadline of [50, 250, 1000, 60_000]) {
+      assert.isEmpty(Composition.problemsOf(Policy.standard({ deadline })))
+      assert.isEmpty(Composition.problemsOf(Policy.standardOnce({ deadline })))
+    }
+  })
+
+  it.effect("fails the ring's layer, naming the row", () =>
+    Effect.gen(function* () {
+      const good = deadline(1000)
+      const shop = Shop.layer({
+        show: { policy: stack(deadline(100), timeout(200)), fallback: Fallback.value(0) },
+        peek: { policy: good, fallback: Fallback.stale({ maxAge: "1 second", entriesMax: 0 }) },
+        charge: { policy: deadline("5 seconds") }
+      }).pipe(Layer.provide(Shop.transport({ show: raw.answers, peek: raw.answers, charge: raw.answers })))
+      const failure = yield* Effect.flip(Effect.scoped(Layer.build(shop)))
+      assert.instanceOf(failure, Composition.InvalidComposition)
+      assert.lengthOf(failure.problems, 3)
+      assert.match(failure.message, /shop\/show: timeout\.limitMillis \(200 ms\)/)
+      assert.match(failure.message, /shop\/peek: stale\.entriesMax must be a whole number of at least 1/)
+      assert.match(
+        failure.message,
+        /shop\/charge: deadline\.limitMillis \(5000 ms\) is longer than the contract's info\.budget \(2000 ms\)/
+      )
+    })
+  )
+})

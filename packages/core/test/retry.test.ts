@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Attempt, Call, Deadline, Policy, type Signal } from "@failsoft/core"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import { TestClock } from "effect/testing"
+import { bad, declined, ending, good, living, script, transient } from "./kit.ts"
+
+const delays = (signals: ReadonlyArray<Signal.Signal>) =>
+  signals.flatMap((signal) => (signal._tag === "RetryScheduled" ? [signal.delayMillis] : []))
+
+/** Runs the call to its end in virtual time. */
+const ended = <A, T, P>(call: Call.Call<A, T, P>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.forkChild(ending(call))
+    yield* TestClock.adjust("10 minutes")
+    return yield* Fiber.join(fiber)
+  })
+
+describe("retry", () => {
+  it.effect("asks again after a transient error, and no more often than it may", () =>
+    Effect.gen(function* () {
+      const { intercept } = yield* living(Policy.retry({ times: 3 }))
+      const healed = script(bad, bad, bad, good)
+      assert.strictEqual(yield* ended(intercept(healed.call)), "answered")
+      assert.strictEqual(healed.asked(), 4)
+      const broken = script(bad)
+      assert.strictEqual(yield* ended(intercept(broken.call)), "Transient")
+      assert.strictEqual(broken.asked(), 4)
+    })
+  )
+
+  it.effect("never repeats a permanent outcome, a refusal or a defect", () =>
+    Effect.gen(function* () {
+      const { intercept } = yield* living(Policy.retry())
+      const permanent = script(declined)
+      assert.strictEqual(yield* ended(intercept(permanent.call)), "permanent")
+      assert.strictEqual(permanent.asked(), 1)
+      const dying = script(Effect.die("bug"))
+      yield* Effect.exit(intercept(dying.call))
+      assert.strictEqual(dying.asked(), 1)
+    })
+  )
+
+  it.effect("spreads its delays over the whole of 0 to base · 2ⁿ, capped", () =>
+    Effect.gen(function* () {
+      const { intercept, signals } = yield* living(
+        Policy.retry({ times: 5, base: "100 millis", delayMax: "400 millis" })
+      )
+      for (let i = 0; i < 200; i++) yield* ended(intercept(bad))
+      const all = delays(signals)
+      const ceilings = [100, 200, 400, 400, 400]
+      for (const [nth, ceiling] of ceilings.entries()) {
+        const here = all.filter((_, i) => i % 5 === nth)
+        assert.isBelow(Math.min(...here), ceiling * 0.1, `the low end of delay ${nth}`)
+        assert.isAbove(Math.max(...here), ceiling * 0.9, `the high end of delay ${nth}`)
+        assert.isAtMost(Math.max(...here), ceiling)
+      }
+    }).pipe(Random.withSeed("full jitter"))
+  )
+
+  it.effect("waits as long as the downstream asks, up to its cap", () =>
+    Effect.gen(function* () {
+      const options = { times: 1, base: "1 millis", delayMax: "2 seconds" } as const
+      const { intercept, signals } = yield* living(Policy.retry(options))
+      yield* ended(intercept(Call.transient(transient({ retryAfterMillis: 1500 }))))
+      yield* ended(intercept(Call.transient(transient({ retryAfterMillis: 86_400_000 }))))
+      assert.deepEqual(delays(signals), [1500, 2000])
+    })
+  )
+
+  it.effect("does not begin a wait that reaches the deadline", () =>
+    Effect.gen(function* () {
+      const { intercept, signals } = yield* living(Policy.retry({ times: 1, delayMax: "10 seconds" }))
+      const { call, asked } = script(Call.transient(transient({ retryAfterMillis: 1000 })))
+      const at = (millis: number) => Effect.provideService(ending(intercept(call)), Deadline.Deadline, millis)
+      assert.strictEqual(yield* at(1000), "Transient")
+      assert.strictEqual(asked(), 1)
+      assert.isEmpty(signals)
+    })
+  )
+
+  it.effect("ends early when a schedule of one's own does", () =>
+    Effect.gen(function* () {
+      const { intercept } = yield* living(Policy.retry({ times: 10, schedule: Schedule.recurs(2) }))
+      const { call, asked } = script(bad)
+      yield* ended(intercept(call))
+      assert.strictEqual(asked(), 3)
+    })
+  )
+
+  it.effect("numbers its attempts from 0", () =>
+    Effect.gen(function* () {
+      const { intercept } = yield* living(Policy.retry({ times: 2 }))
+      const seen: Array<number> = []
+      yield* ended(
+        intercept(
+          Effect.flatMap(Effect.service(Attempt.Attempt), (attempt) => {
+            seen.push(attempt)
+            return bad
+          })
+        )
+      )
+      assert.deepEqual(seen, [0, 1, 2])
+    })
+  )
+})
