@@ -1,0 +1,278 @@
+/**
+ * Planted bugs: for each law a policy that breaks it in a way that people really
+ * write. The tests demand that the law finds it.
+ */
+import { Call, Policy, Refused, TimedOut } from "@failsoft/core"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import type { Spec } from "./scenario.ts"
+import { type Maker, sound } from "./world.ts"
+
+/** Replaces the policies of one kind. */
+const replacing =
+  <K extends Spec["kind"]>(kind: K, make: (spec: Extract<Spec, { kind: K }>) => Policy.Policy): Maker =>
+  (spec) =>
+    isKind(spec, kind) ? make(spec) : sound(spec)
+
+const isKind = <K extends Spec["kind"]>(spec: Spec, kind: K): spec is Extract<Spec, { kind: K }> => spec.kind === kind
+
+/** Puts something around the sound policy; its state is still shown. */
+const around = (policy: Policy.Policy, wrap: (inner: Policy.Interceptor) => Policy.Interceptor): Policy.Policy => ({
+  parts: policy.parts.map((part) => ({
+    ...part,
+    build: Effect.map(part.build, (instance) => ({
+      state: instance.state,
+      bind: (row) => wrap(instance.bind(row))
+    }))
+  }))
+})
+
+const full = <A, T, P>(): Call.Call<A, T, P | Refused.Refused> =>
+  Effect.succeed(Result.fail(Refused.make({ policy: "bulkhead", reason: "BULKHEAD_FULL" })))
+
+/** A bulkhead without a queue whose taking and giving back are up to the bug. */
+const bulkhead = (
+  permits: number,
+  enter: (count: { running: number }, permits: number) => Policy.Interceptor
+): Policy.Policy =>
+  Policy.fromInstance({
+    kind: "bulkhead",
+    make: Effect.sync(() => {
+      const count = { running: 0 }
+      const interceptor = enter(count, permits)
+      return { bind: () => interceptor, state: () => ({ ...count }) }
+    })
+  })
+
+/** Marks a permanent outcome while it passes a breaker as if it were a failure. */
+class Disguised {
+  readonly outcome: unknown
+  constructor(outcome: unknown) {
+    this.outcome = outcome
+  }
+}
+
+/** A planted bug and the law that must find it. */
+export interface Mutant {
+  readonly bug: string
+  readonly law: string
+  readonly kind: "stormy" | "firm" | "healthy"
+  readonly maker: Maker
+}
+
+export const mutants: ReadonlyArray<Mutant> = [
+  {
+    bug: "a retry that takes a permanent outcome for a transient one",
+    law: "permanentIsAskedOnce",
+    kind: "stormy",
+    maker: replacing("retry", ({ times }) =>
+      Policy.makeReplaying("retry", () => (call) => {
+        const again = (left: number): typeof call =>
+          Effect.flatMap(call, (result) =>
+            Result.isFailure(result) && left > 0 ? again(left - 1) : Effect.succeed(result)
+          )
+        return again(times)
+      })
+    )
+  },
+  {
+    bug: "a retry that asks once too often",
+    law: "attemptsAreLimited",
+    kind: "stormy",
+    maker: replacing("retry", ({ times }) => Policy.retry({ times: times + 1, base: 5, delayMax: 20 }))
+  },
+  {
+    bug: "a deadline that answers and lets the call run on",
+    law: "nothingRunsAfterwards",
+    kind: "stormy",
+    maker: replacing("deadline", ({ millis }) =>
+      Policy.make(
+        "deadline",
+        () => (call) =>
+          Effect.flatMap(Effect.forkDetach(call), (fiber) =>
+            Fiber.join(fiber).pipe(
+              Effect.timeoutOrElse({
+                duration: millis,
+                orElse: () => Call.permanent(Refused.make({ policy: "deadline", reason: "DEADLINE_EXCEEDED" }))
+              })
+            )
+          )
+      )
+    )
+  },
+  {
+    bug: "a timeout that forgets the attempt it gave up",
+    law: "nothingRunsAfterwards",
+    kind: "stormy",
+    maker: replacing("timeout", ({ millis }) =>
+      Policy.make(
+        "timeout",
+        () => (call) =>
+          Effect.flatMap(Effect.forkDetach(call), (fiber) =>
+            Fiber.join(fiber).pipe(
+              Effect.timeoutOrElse({
+                duration: millis,
+                orElse: () => Effect.fail(TimedOut.make({ policy: "timeout", limitMillis: millis }))
+              })
+            )
+          )
+      )
+    )
+  },
+  {
+    bug: "a deadline that begins anew with each attempt",
+    law: "deadlinesHold",
+    kind: "stormy",
+    maker: replacing("deadline", ({ millis }) => Policy.deadline(millis * 2))
+  },
+  {
+    bug: "a bulkhead that gives back only after an answer",
+    law: "everythingIsGivenBack",
+    kind: "stormy",
+    maker: replacing("bulkhead", ({ permits }) =>
+      bulkhead(
+        permits,
+        (count, most) => (call) =>
+          Effect.suspend(() => {
+            if (count.running >= most) return full()
+            count.running++
+            return Effect.tap(call, () => Effect.sync(() => count.running--))
+          })
+      )
+    )
+  },
+  {
+    bug: "a bulkhead that takes its permit one step before it promises to give it back",
+    law: "everythingIsGivenBack",
+    kind: "stormy",
+    maker: replacing("bulkhead", ({ permits }) =>
+      bulkhead(
+        permits,
+        (count, most) => (call) =>
+          Effect.flatMap(
+            Effect.sync(() => count.running < most && ++count.running > 0),
+            (taken) =>
+              taken
+                ? Effect.ensuring(
+                    call,
+                    Effect.sync(() => count.running--)
+                  )
+                : full()
+          )
+      )
+    )
+  },
+  {
+    bug: "a bulkhead that looks first and takes later",
+    law: "permitsHold",
+    kind: "stormy",
+    maker: replacing("bulkhead", ({ permits }) =>
+      bulkhead(
+        permits,
+        (count, most) => (call) =>
+          Effect.flatMap(
+            Effect.andThen(
+              Effect.yieldNow,
+              Effect.sync(() => count.running < most)
+            ),
+            (free) =>
+              free
+                ? Effect.andThen(
+                    Effect.yieldNow,
+                    Effect.suspend(() => {
+                      count.running++
+                      return Effect.ensuring(
+                        call,
+                        Effect.sync(() => count.running--)
+                      )
+                    })
+                  )
+                : full()
+          )
+      )
+    )
+  },
+  {
+    bug: "a bulkhead that is one permit short",
+    law: "healthyAnswers",
+    kind: "healthy",
+    maker: replacing("bulkhead", ({ permits }) =>
+      permits === 1 ? Policy.bulkhead() : Policy.bulkhead({ permits: permits - 1, queueMax: 0 })
+    )
+  },
+  {
+    bug: "a breaker that counts permanent outcomes",
+    law: "onlyFailuresOpen",
+    kind: "firm",
+    maker: replacing("circuitBreaker", (spec) =>
+      around(
+        sound(spec),
+        (inner) => (call) =>
+          inner(
+            Effect.flatMap(call, (result) => {
+              if (Result.isSuccess(result) || result.failure instanceof Refused.Refused) return Effect.succeed(result)
+              return Effect.fail(new Disguised(result.failure))
+            })
+          ).pipe(
+            Effect.catchIf(
+              (error) => error instanceof Disguised,
+              // What was disguised on the way in is the call's own outcome.
+              (disguised) => Effect.succeed(Result.fail(disguised.outcome as never))
+            )
+          )
+      )
+    )
+  },
+  {
+    bug: "a breaker that thinks before it refuses",
+    law: "refusalsAreInstant",
+    kind: "stormy",
+    maker: replacing("circuitBreaker", (spec) =>
+      around(
+        sound(spec),
+        (inner) => (call) =>
+          Effect.tap(inner(call), (result) =>
+            Result.isFailure(result) && result.failure instanceof Refused.Refused ? Effect.sleep(1) : Effect.void
+          )
+      )
+    )
+  },
+  {
+    bug: "a breaker that keeps the place of a probe whose caller went away",
+    law: "everythingIsGivenBack",
+    kind: "stormy",
+    maker: replacing("circuitBreaker", (spec) => {
+      let lost = 0
+      const breaker = sound(spec)
+      return {
+        parts: breaker.parts.map((part) => ({
+          ...part,
+          build: Effect.map(part.build, (instance) => ({
+            state: () => ({ ...instance.state(), probing: Number(instance.state()["probing"]) + lost }),
+            bind: (row: Policy.Row): Policy.Interceptor => {
+              const inner = instance.bind(row)
+              return (call) =>
+                Effect.suspend(() => {
+                  const halfOpen = instance.state()["circuit"] !== "closed"
+                  return Effect.onInterrupt(inner(call), () =>
+                    Effect.sync(() => {
+                      if (halfOpen) lost++
+                    })
+                  )
+                })
+            }
+          }))
+        }))
+      }
+    })
+  },
+  {
+    bug: "a breaker that never closes again",
+    law: "recovers",
+    kind: "stormy",
+    maker: replacing("circuitBreaker", (spec) =>
+      Policy.circuitBreaker({ ...spec, failureRate: 0.5, openFor: "1 hour", window: "1 second" })
+    )
+  }
+]

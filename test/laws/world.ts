@@ -1,0 +1,171 @@
+/** Runs a case in virtual time, with seeded preemption, and writes down what happened. */
+import { Call, ContractViolation, Policy, Signal, Transient } from "@failsoft/core"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import { runVirtually } from "./pump.ts"
+import { choices } from "./random.ts"
+import type { Caller, Scenario, Spec } from "./scenario.ts"
+
+/** One attempt at the downstream. `end` is absent while it runs; `spoke` says that the downstream had its say. */
+export interface AttemptTrace {
+  readonly start: number
+  end: number | undefined
+  spoke: boolean
+  readonly does: string
+}
+
+/** One logical call. */
+export interface CallTrace {
+  readonly start: number
+  settledAt: number | undefined
+  result: string
+  readonly attempts: Array<AttemptTrace>
+}
+
+/** What happened: the calls, the most attempts at once, the signals, and the state at the end. */
+export interface Trace {
+  readonly scenario: Scenario
+  readonly calls: ReadonlyArray<CallTrace>
+  readonly inFlightMost: number
+  readonly signals: ReadonlyArray<Signal.Signal>
+  readonly state: Readonly<Record<string, number | string | boolean>>
+  /** How a healthy call ended after everything was over, at the tenth try at the latest. */
+  readonly afterwards: string
+}
+
+/** Makes the policy of a spec; a planted bug replaces some of them. */
+export type Maker = (spec: Spec) => Policy.Policy
+
+/** The policies as they are. */
+export const sound: Maker = (spec) => {
+  switch (spec.kind) {
+    case "deadline":
+      return Policy.deadline(spec.millis)
+    case "timeout":
+      return Policy.timeout(spec.millis)
+    case "retry":
+      return Policy.retry({ times: spec.times, base: 5, delayMax: 20 })
+    case "circuitBreaker":
+      return Policy.circuitBreaker({ ...spec, failureRate: 0.5, openFor: spec.openMillis, window: "1 second" })
+    case "bulkhead":
+      return Policy.bulkhead({ ...spec, waitMax: spec.waitMillis })
+  }
+}
+
+type Outcome = Call.Call<string, Transient.Transient, string | ContractViolation.ContractViolation>
+
+const outcome = (does: string): Outcome => {
+  switch (does) {
+    case "answer":
+      return Call.answer("answer")
+    case "permanent":
+      return Call.permanent("declined")
+    case "violation":
+      return Call.permanent(new ContractViolation.ContractViolation({ detail: "garbled" }))
+    case "transient":
+      return Call.transient(new Transient.Transient({ cause: "reset", applied: "unknown" }))
+    case "die":
+      return Effect.die("a defect")
+    default:
+      return Effect.never
+  }
+}
+
+const wordOf = (exit: Exit.Exit<Effect.Success<Call.Call<unknown, unknown, unknown>>, unknown>): string => {
+  if (Exit.isFailure(exit)) {
+    const [reason] = exit.cause.reasons
+    return reason?._tag === "Fail" ? "transient" : reason?._tag === "Die" ? "died" : "interrupted"
+  }
+  if (exit.value._tag === "Success") return "answered"
+  const final: unknown = exit.value.failure
+  return typeof final === "object" && final !== null && "reason" in final
+    ? `refused:${String(final.reason)}`
+    : "permanent"
+}
+
+const quietMillis = 5000
+
+const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, never> =>
+  Effect.gen(function* () {
+    const signals: Array<Signal.Signal> = []
+    const bus = yield* Signal.make
+    yield* bus.subscribe((signal) => signals.push(signal))
+    const policy = Policy.stack(...scenario.stack.map(maker))
+    const built = yield* Policy.build(policy, { downstream: "d", method: "m", bus })
+    const clock = yield* Clock.Clock
+    const now = () => clock.currentTimeMillisUnsafe()
+    let inFlight = 0
+    let inFlightMost = 0
+
+    const attempt = (caller: Caller, trace: CallTrace): Outcome =>
+      Effect.suspend(() => {
+        let mine: AttemptTrace | undefined
+        const body = Effect.suspend(() => {
+          const step = caller.steps[Math.min(trace.attempts.length, caller.steps.length - 1)] ?? caller.steps[0]
+          mine = { start: now(), end: undefined, spoke: false, does: step.does }
+          trace.attempts.push(mine)
+          inFlightMost = Math.max(inFlightMost, ++inFlight)
+          return step.millis === 0 ? outcome(step.does) : Effect.delay(outcome(step.does), step.millis)
+        })
+        // The attempt begins inside the frame that notes its end: the witness must have no gap of its own.
+        return Effect.onExit(body, (exit) =>
+          Effect.sync(() => {
+            if (mine === undefined) return
+            mine.end = now()
+            mine.spoke = Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)
+            inFlight--
+          })
+        )
+      })
+
+    const call = (caller: Caller) =>
+      Effect.gen(function* () {
+        yield* Effect.sleep(caller.at)
+        const trace: CallTrace = { start: now(), settledAt: undefined, result: "", attempts: [] }
+        calls.push(trace)
+        const fiber = yield* Effect.forkChild(built.intercept(attempt(caller, trace)))
+        // Who settles is known at the very step at which the call ends.
+        fiber.addObserver((exit) => {
+          trace.settledAt = now()
+          trace.result = wordOf(exit)
+        })
+        if (caller.abortAfter === undefined) yield* Fiber.await(fiber)
+        else {
+          // Who goes away at once does so between any two steps of the call.
+          for (let left = -caller.abortAfter; left > 0; left--) yield* Effect.yieldNow
+          if (caller.abortAfter > 0) yield* Effect.race(Fiber.await(fiber), Effect.sleep(caller.abortAfter))
+          yield* Fiber.interrupt(fiber)
+        }
+      })
+
+    const calls: Array<CallTrace> = []
+    const all = yield* Effect.forkChild(
+      Effect.forEach(scenario.callers, call, { concurrency: "unbounded", discard: true })
+    )
+    yield* Effect.sleep(quietMillis)
+    // What still hangs hangs because no policy bounds it: its caller goes away.
+    yield* Fiber.interrupt(all)
+    const state = Object.assign({}, ...built.parts.map(({ instance }) => instance.state()))
+
+    let afterwards = ""
+    for (let i = 0; i < 10 && afterwards !== "answered"; i++) {
+      yield* Effect.sleep(1000)
+      const fiber = yield* Effect.forkChild(built.intercept(Call.answer("well")))
+      yield* Effect.sleep(1)
+      afterwards = wordOf(yield* Fiber.await(fiber))
+    }
+    return { scenario, calls, inFlightMost, signals, state, afterwards }
+  }).pipe(Effect.scoped, Random.withSeed(`laws ${scenario.seed}`))
+
+/** Runs a case; a yield may come at any operation, as on a busy machine. */
+export const run = (scenario: Scenario, maker: Maker = sound): Trace => {
+  // A stream apart from the one that made the case, so that the two are independent.
+  const of = choices(Math.imul(scenario.seed, 0x9e3779b1))
+  const exit = runVirtually(story(scenario, maker), () => of.chance(scenario.preemption))
+  if (Exit.isFailure(exit)) throw new Error(`seed ${scenario.seed} did not end: ${Cause.pretty(exit.cause)}`)
+  return exit.value
+}
