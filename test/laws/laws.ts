@@ -33,12 +33,14 @@ export const attemptsAreLimited: Law = (trace) => {
   )
 }
 
-/** A permanent outcome ends its call: nobody asks again. */
-export const permanentIsAskedOnce: Law = (trace) =>
-  eachCall(trace, ({ attempts }) => {
-    const at = attempts.findIndex(({ does, spoke }) => does === "permanent" && spoke)
+/** A permanent outcome ends its call: nobody asks again. At the very moment of a timeout either may win. */
+export const permanentIsAskedOnce: Law = (trace) => {
+  const timeouts = new Set(trace.signals.flatMap((signal) => (signal._tag === "AttemptTimedOut" ? [signal.at] : [])))
+  return eachCall(trace, ({ attempts }) => {
+    const at = attempts.findIndex(({ does, spoke, end }) => does === "permanent" && spoke && !timeouts.has(end ?? -1))
     return at >= 0 && at < attempts.length - 1 ? "asked again after a permanent outcome" : undefined
   })
+}
 
 /** Where nothing failed, the circuit never opens, however many permanent outcomes and aborts there were. */
 export const onlyFailuresOpen: Law = (trace) => {
