@@ -19,7 +19,7 @@
  * **Example** (a downstream over HTTP)
  *
  * ```ts
- * import { NodeHttpClient } from "@effect/platform-node"
+ * import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
  * import { Contract, Downstream, Transient } from "@failsoft/core"
  * import { HttpTransport } from "@failsoft/http"
  * import { Layer, Schema } from "effect"
