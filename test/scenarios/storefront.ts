@@ -66,6 +66,8 @@ export interface Storefront {
   readonly clearFault: (downstream: string) => Promise<void>
   readonly downstream: (name: string) => Promise<{ readonly url: string; readonly pid: number | null }>
   readonly journal: (name: string) => Promise<Journal>
+  readonly exited: Promise<number | null>
+  /** Sends SIGTERM unless it has ended, and waits for its exit code. */
   readonly stop: () => Promise<number | null>
 }
 
@@ -112,10 +114,13 @@ export const start = async (env: Record<string, string> = {}): Promise<Storefron
   const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)))
   const api = `http://127.0.0.1:${port}`
   const admin = `http://127.0.0.1:${adminPort}`
-  await until(`the storefront is ready; it printed: ${output}`, 40_000, async () => {
-    if (child.exitCode !== null) throw new Error(output)
-    return (await ask(`${api}/readyz`)).status === 200
+  await until("the storefront is ready, or has ended", 40_000, async () => {
+    return child.exitCode !== null || (await ask(`${api}/readyz`)).status === 200
   })
+  if (child.exitCode !== null) {
+    await exited
+    throw new Error(`the storefront ended with ${child.exitCode}: ${output}`)
+  }
 
   const json = { "content-type": "application/json" }
   const told = async (seen: Promise<Seen>) => {
@@ -149,6 +154,7 @@ export const start = async (env: Record<string, string> = {}): Promise<Storefron
       const body: Journal = JSON.parse(await response.text())
       return body
     },
+    exited,
     stop: async () => {
       if (child.exitCode === null) child.kill("SIGTERM")
       const code = await exited
