@@ -24,15 +24,19 @@ const sample = (call: Effect.Effect<unknown, unknown>, millis: number) =>
     return elapsed / calls
   })
 
+/** The parent asks for one sample at a time. */
+const asked = Effect.callback<void>((resume) => {
+  process.once("message", () => resume(Effect.void))
+})
+
 const program = Effect.gen(function* () {
   const call = yield* cases[name]
   yield* sample(call, warmUpMillis)
   process.send?.({ ready: true })
-  yield* Effect.callback<never>(() => {
-    process.on("message", () => {
-      Effect.runPromise(sample(call, sampleMillis)).then((nanos) => process.send?.({ nanos }))
-    })
-  })
+  while (true) {
+    yield* asked
+    process.send?.({ nanos: yield* sample(call, sampleMillis) })
+  }
 })
 process.on("disconnect", () => process.exit(0))
 await Effect.runPromise(Effect.scoped(program))

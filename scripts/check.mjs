@@ -4,7 +4,11 @@ import { tool } from "./spawn.mjs"
 
 const steps = [
   ["types (tsc)", "tsc", ["-p", "tsconfig.json"]],
-  ["Effect diagnostics", "effect-tsgo", ["diagnostics", "--project", "tsconfig.json"]],
+  [
+    "Effect diagnostics",
+    "effect-tsgo",
+    ["diagnostics", "--strict", "--severity", "error,warning", "--project", "tsconfig.json"]
+  ],
   ["lint and format (biome)", "biome", ["check", "--error-on-warnings", "."]],
   ["tidy", "vitest", ["run", "--project", "tidy"]]
 ]

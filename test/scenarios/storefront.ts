@@ -1,7 +1,6 @@
 /** A storefront as a process of its own on free ports, and what a test asks of it. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -15,17 +14,6 @@ export interface Seen {
   readonly body: Record<string, unknown>
   readonly millis: number
 }
-
-/** A port that was free a moment ago. */
-const freePort = () =>
-  new Promise<number>((resolve, reject) => {
-    const server = createServer()
-    server.on("error", reject)
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject()))
-    })
-  })
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null
 
@@ -89,17 +77,25 @@ export interface Journal {
 
 export const goodOrder = { items: [{ sku: "sku-1", quantity: 1 }], card: "4111-1111-1111-1111" }
 
+let started = 0
+
+/**
+ * Five ports for downstreams, which come back on their own port after being killed.
+ * They lie below those that the system hands out, or a client's socket could take
+ * one meanwhile.
+ */
+const firstDownstreamPort = () => 12_000 + (process.pid % 500) * 40 + (started++ % 8) * 5
+
 /** Starts a storefront and waits until it is ready. */
 export const start = async (env: Record<string, string> = {}): Promise<Storefront> => {
-  const [port, adminPort] = [await freePort(), await freePort()]
   const folder = mkdtempSync(join(tmpdir(), "failsoft-storefront-"))
   let output = ""
   const child = spawn(process.execPath, ["--conditions=@failsoft/source", main], {
     env: {
       ...process.env,
-      PORT: String(port),
-      ADMIN_PORT: String(adminPort),
-      DOWNSTREAM_PORT: "0",
+      PORT: "0",
+      ADMIN_PORT: "0",
+      DOWNSTREAM_PORT: String(firstDownstreamPort()),
       DATA_DIR: folder,
       ...env
     },
@@ -112,11 +108,12 @@ export const start = async (env: Record<string, string> = {}): Promise<Storefron
     output += chunk
   })
   const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)))
-  const api = `http://127.0.0.1:${port}`
-  const admin = `http://127.0.0.1:${adminPort}`
+  // It says itself where it listens, once it does.
+  const stated = (name: string) => new RegExp(`^ +${name} +(http://[\\d.:]+)`, "m").exec(output)?.[1] ?? ""
   await until("the storefront is ready, or has ended", 40_000, async () => {
-    return child.exitCode !== null || (await ask(`${api}/readyz`)).status === 200
+    return child.exitCode !== null || (await ask(`${stated("API")}/readyz`)).status === 200
   })
+  const [api, admin] = [stated("API"), stated("admin")]
   if (child.exitCode !== null) {
     await exited
     throw new Error(`the storefront ended with ${child.exitCode}: ${output}`)

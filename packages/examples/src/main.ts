@@ -7,12 +7,7 @@ import * as service from "./storefront/service.ts"
 import { fromEnvironment } from "./storefront/settings.ts"
 
 const storefront = Layer.unwrap(
-  Effect.map(fromEnvironment(process.env), (settings) =>
-    // The banner is the last to be built: what it names is up.
-    Layer.effectDiscard(Effect.sync(() => console.log(banner(settings)))).pipe(
-      Layer.provideMerge(service.layer(settings))
-    )
-  )
+  Effect.map(fromEnvironment(process.env), (settings) => service.layer(settings, (bound) => console.log(banner(bound))))
 )
 
 Server.run(storefront)

@@ -31,6 +31,7 @@
 import { Deadline, Journal } from "@failsoft/core"
 import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
@@ -41,6 +42,7 @@ import type * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Degraded from "./Degraded.ts"
 import { Drain } from "./Drain.ts"
+import { answerEarly } from "./internal/answerEarly.ts"
 import { grantedMillis } from "./internal/requestDeadline.ts"
 import { fromCause, withProblemBody } from "./internal/toProblem.ts"
 import * as Problem from "./Problem.ts"
@@ -119,24 +121,34 @@ const within = <E, R>(
   millis: number,
   request: HttpServerRequest.HttpServerRequest
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E | Problem.Problem, R> =>
-  app.pipe(
-    Deadline.within(millis, () =>
-      Effect.fail(
-        isArriving(request)
-          ? Problem.make({
-              status: 408,
-              reason: "BODY_TIMEOUT",
-              retryable: true,
-              detail: "the body did not arrive in time"
-            })
-          : Problem.make({
-              status: 503,
-              reason: "DEADLINE_EXCEEDED",
-              detail: `no answer within ${Math.round(millis)} ms`
-            })
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.raceFirst(
+      Effect.provideService(app, Deadline.Deadline, now + millis),
+      Effect.delay(
+        Effect.suspend(() => (isArriving(request) ? bodyLate(request) : noAnswer(millis))),
+        millis
       )
     )
   )
+
+const noAnswer = (millis: number) =>
+  Effect.fail(
+    Problem.make({ status: 503, reason: "DEADLINE_EXCEEDED", detail: `no answer within ${Math.round(millis)} ms` })
+  )
+
+/** The handler is still reading, so the answer goes out before the race interrupts it. */
+const bodyLate = (request: HttpServerRequest.HttpServerRequest) =>
+  Problem.toResponse(bodyTimeout).pipe(
+    Effect.flatMap((response) => answerEarly(request, response)),
+    Effect.andThen(Effect.fail(bodyTimeout))
+  )
+
+const bodyTimeout = Problem.make({
+  status: 408,
+  reason: "BODY_TIMEOUT",
+  retryable: true,
+  detail: "the body did not arrive in time"
+})
 
 /** Node's incoming message says whether it was received to its end. */
 const isArriving = (request: HttpServerRequest.HttpServerRequest): boolean =>

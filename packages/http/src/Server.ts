@@ -39,6 +39,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
@@ -70,6 +71,7 @@ export class PortUnavailable extends Schema.TaggedError<PortUnavailable>()("Port
  * @since 0.1.0
  */
 export interface Options {
+  /** 0 takes a free one. */
   readonly port: number
   /** The name of the environment variable that sets the port, for the message when it is taken. */
   readonly portVariable: string
@@ -77,6 +79,8 @@ export interface Options {
   readonly host?: string
   /** How long requests in flight may take to finish after the server stopped accepting. Default 10 s. */
   readonly grace?: Duration.Input
+  /** Told the port once the server listens, before its first request. */
+  readonly onListening?: (port: number) => void
 }
 
 /**
@@ -87,6 +91,13 @@ export interface Options {
  */
 export const serve = <A, E, R>(routes: Layer.Layer<A, E, R>, options: Options) =>
   HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+    Layer.provideMerge(
+      Layer.effectDiscard(
+        Effect.map(HttpServer.HttpServer, ({ address }) => {
+          if ("port" in address) options.onListening?.(address.port)
+        })
+      )
+    ),
     Layer.provide(
       NodeHttpServer.layer(
         // Node's own limits are the backstop for a client that never finishes its request.

@@ -71,6 +71,8 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
   Layer.effect(
     Supervisor,
     Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      const run = Effect.runForkWith(yield* Effect.context())
       const entries = new Map<Name, Entry>()
       let stopped = false
       let told = 0
@@ -101,7 +103,7 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
             if (entry.child === child) entry.child = undefined
             fail(why(entry, "it ended while starting"))
             if (!stopped && !entry.stayDead)
-              setTimeout(() => Effect.runFork(revive(entry)), options.restartMillis ?? 1000)
+              run(Effect.forkIn(Effect.delay(revive(entry), options.restartMillis ?? 1000), scope))
           })
         }).pipe(
           Effect.timeoutOrElse({

@@ -132,14 +132,14 @@ export const layer = Layer.effect(
         yield* inventory.reserve({ orderId: id, items: order.items })
         return yield* payments.charge({ orderId: id, ...total, card: order.card }).pipe(
           Effect.andThen(finish(entry, id, "confirmed", total)),
-          Effect.catchTag("CardDeclined", () =>
-            Effect.andThen(release(id), finish(entry, id, "declined", total)).pipe(Effect.as(declined))
-          ),
-          Effect.catchTag("Unavailable", (failure) =>
-            failure.applied === "unknown"
-              ? Effect.tap(finish(entry, id, "pending", total), () => reconcile(entry, id, total, order.card))
-              : Effect.andThen(release(id), Effect.fail(failure))
-          )
+          Effect.catchTags({
+            CardDeclined: () =>
+              Effect.andThen(release(id), finish(entry, id, "declined", total)).pipe(Effect.as(declined)),
+            Unavailable: (failure) =>
+              failure.applied === "unknown"
+                ? Effect.tap(finish(entry, id, "pending", total), () => reconcile(entry, id, total, order.card))
+                : Effect.andThen(release(id), Effect.fail(failure))
+          })
         )
       }).pipe(
         Effect.catchTags({

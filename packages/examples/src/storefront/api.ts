@@ -51,9 +51,7 @@ export const Order = Schema.Struct({
 export type Order = typeof Order.Type
 
 const problem = (status: number) =>
-  Problem.Body.pipe(HttpApiSchema.asJson({ contentType: "application/problem+json" })).pipe(
-    HttpApiSchema.status(status)
-  )
+  Problem.Body.pipe(HttpApiSchema.asJson({ contentType: "application/problem+json" }), HttpApiSchema.status(status))
 
 const Products = HttpApiGroup.make("products", { topLevel: true }).add(
   HttpApiEndpoint.get("showProduct", "/products/:sku", {

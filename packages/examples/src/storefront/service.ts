@@ -51,12 +51,29 @@ const publicRoutes = Layer.mergeAll(
 
 const adminRoutes = Layer.mergeAll(admin.layer, HealthRoutes, Edge.layer({ deadline: "10 seconds" }))
 
-/** The service as the settings say. */
-export const layer = (settings: Settings) =>
-  Layer.mergeAll(
-    Server.serve(publicRoutes, { port: settings.port, portVariable: "PORT" }),
-    Server.serve(adminRoutes, { port: settings.adminPort, portVariable: "ADMIN_PORT" })
-  ).pipe(
+/** The service as the settings say; `onUp` is told the ports once both servers answer. */
+export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
+  Layer.suspend(() => {
+    let { port, adminPort } = settings
+    const servers = Layer.mergeAll(
+      Server.serve(publicRoutes, {
+        port: settings.port,
+        portVariable: "PORT",
+        onListening: (bound) => {
+          port = bound
+        }
+      }),
+      Server.serve(adminRoutes, {
+        port: settings.adminPort,
+        portVariable: "ADMIN_PORT",
+        onListening: (bound) => {
+          adminPort = bound
+        }
+      })
+    )
+    const up = Layer.effectDiscard(Effect.sync(() => onUp({ ...settings, port, adminPort })))
+    return Layer.provideMerge(up, servers)
+  }).pipe(
     Layer.provide(Orders.layer),
     Layer.provide(Rings),
     Layer.provide(Transports),
