@@ -1,0 +1,105 @@
+import { assert, describe, it } from "vitest"
+import { type Decision, decide, fullCapacity } from "../src/faults/decide.ts"
+import { draw } from "../src/faults/draw.ts"
+import type { Fault } from "../src/faults/Fault.ts"
+
+const calm = { elapsedMillis: 0, inFlight: 1, draw: 0.5 }
+const tagOf = (fault: Fault | undefined, moment: Partial<typeof calm> = {}) =>
+  decide(fault, { ...calm, ...moment })._tag
+
+describe("what a fault does to a request", () => {
+  it("is nothing where there is no fault", () => {
+    assert.deepEqual(decide(undefined, calm), { _tag: "Serve", delayMillis: 0 })
+  })
+
+  it("is the same always for the plain kinds", () => {
+    const plain = {
+      hang: "Hang",
+      drip: "Drip",
+      garbled: "Garble",
+      partial: "Truncate",
+      resetBefore: "ResetBefore",
+      resetAfter: "ResetAfter",
+      down: "ResetBefore"
+    } as const satisfies Record<string, Decision["_tag"]>
+    for (const kind of ["hang", "drip", "garbled", "partial", "resetBefore", "resetAfter", "down"] as const) {
+      for (const draw of [0, 0.999]) assert.strictEqual(tagOf({ kind }, { draw }), plain[kind])
+    }
+  })
+
+  it("delays by the draw within the jitter, never below nothing", () => {
+    const delay = (millis: number, jitter: number | undefined, draw: number) => {
+      const fault: Fault = { kind: "latency", millis, ...(jitter === undefined ? {} : { jitter }) }
+      const decision = decide(fault, { ...calm, draw })
+      return decision._tag === "Serve" ? decision.delayMillis : undefined
+    }
+    assert.strictEqual(delay(100, undefined, 0), 100)
+    assert.strictEqual(delay(100, 20, 0), 80)
+    assert.strictEqual(delay(100, 20, 0.5), 100)
+    assert.strictEqual(delay(100, 20, 0.75), 110)
+    assert.strictEqual(delay(10, 20, 0), 0)
+  })
+
+  it("refuses exactly the stated share", () => {
+    for (const kind of ["transient", "permanent"] as const) {
+      const refused = (percent: number, draw: number) => tagOf({ kind, percent }, { draw }) === "Refuse"
+      assert.isFalse(refused(0, 0))
+      assert.isTrue(refused(30, 0.2999))
+      assert.isFalse(refused(30, 0.3))
+      assert.isTrue(refused(100, 0.999_999))
+    }
+    assert.deepEqual(decide({ kind: "transient", percent: 100, status: 429, retryAfterSeconds: 7 }, calm), {
+      _tag: "Refuse",
+      status: 429,
+      retryAfterSeconds: 7
+    })
+    assert.deepEqual(decide({ kind: "permanent", percent: 100 }, calm), { _tag: "Refuse", status: 422 })
+  })
+
+  it("flaps: well first, then reset, and again", () => {
+    const flap = { kind: "flap", upMillis: 100, downMillis: 50 } as const
+    const at = (elapsedMillis: number) => tagOf(flap, { elapsedMillis })
+    assert.deepEqual([0, 99, 100, 149, 150, 250].map(at), [
+      "Serve",
+      "Serve",
+      "ResetBefore",
+      "ResetBefore",
+      "Serve",
+      "ResetBefore"
+    ])
+  })
+
+  it("carries as many at once as its capacity, this request included", () => {
+    const at = (inFlight: number) => tagOf({ kind: "capacity", concurrent: 3 }, { inFlight })
+    assert.deepEqual([1, 3, 4].map(at), ["Serve", "Serve", "Refuse"])
+  })
+
+  it("warms up from a tenth of its capacity to all of it", () => {
+    const most = (elapsedMillis: number) => {
+      let inFlight = 0
+      while (inFlight < 1000 && tagOf({ kind: "coldStart", millis: 1000 }, { elapsedMillis, inFlight }) === "Serve") {
+        inFlight++
+      }
+      return inFlight - 1
+    }
+    assert.strictEqual(most(0), fullCapacity / 10)
+    assert.strictEqual(most(500), Math.round(fullCapacity * 0.55))
+    assert.strictEqual(most(1000), fullCapacity)
+    assert.strictEqual(most(9999), fullCapacity)
+  })
+})
+
+describe("the draw of a request", () => {
+  it("depends on its key alone, and is spread evenly", () => {
+    assert.strictEqual(draw("payments", 7), draw("payments", 7))
+    assert.notStrictEqual(draw("payments", 7), draw("payments", 8))
+    assert.notStrictEqual(draw("payments", 7), draw("identity", 7))
+    const tenths = new Array<number>(10).fill(0)
+    for (let nth = 0; nth < 10_000; nth++) {
+      const tenth = Math.floor(draw("seed", nth) * 10)
+      tenths[tenth] = (tenths[tenth] ?? 0) + 1
+    }
+    // 1000 each; five standard deviations of a fair draw are 150.
+    for (const count of tenths) assert.isTrue(Math.abs(count - 1000) < 150, String(tenths))
+  })
+})
