@@ -58,15 +58,19 @@ const Products = HttpApiGroup.make("products", { topLevel: true }).add(
     params: { sku: Schema.NonEmptyString.check(Schema.isMaxLength(64)) },
     success: ProductPage,
     error: [problem(404), problem(503)]
-  }).annotate(
-    OpenApi.Description,
-    "A product with its availability and what else one may like. Stays up in outages; `meta.degraded` says what is not fresh."
-  ),
+  })
+    .annotate(OpenApi.Summary, "Show a product")
+    .annotate(
+      OpenApi.Description,
+      "A product with its availability and what else one may like. Stays up in outages; `meta.degraded` says what is not fresh."
+    ),
   HttpApiEndpoint.get("listProducts", "/products", {
     query: { cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))) },
     success: ProductList,
     error: [problem(400), problem(503)]
-  }).annotate(OpenApi.Description, "The products, twenty at a time.")
+  })
+    .annotate(OpenApi.Summary, "List products")
+    .annotate(OpenApi.Description, "The products, twenty at a time.")
 )
 
 const Orders = HttpApiGroup.make("orders", { topLevel: true }).add(
@@ -75,16 +79,20 @@ const Orders = HttpApiGroup.make("orders", { topLevel: true }).add(
     payload: NewOrder,
     success: [Order.pipe(HttpApiSchema.status(201)), Order.pipe(HttpApiSchema.status(202))],
     error: [problem(400), problem(401), problem(402), problem(409), problem(422), problem(503)]
-  }).annotate(
-    OpenApi.Description,
-    "Orders and pays. Needs a bearer token and an `Idempotency-Key`; the same key gives the first answer again and charges once. 202 means that the payment is not known yet."
-  ),
+  })
+    .annotate(OpenApi.Summary, "Place an order")
+    .annotate(
+      OpenApi.Description,
+      "Orders and pays. Needs a bearer token and an `Idempotency-Key`; the same key gives the first answer again and charges once. 202 means that the payment is not known yet."
+    ),
   HttpApiEndpoint.get("showOrder", "/orders/:id", {
     params: { id: Schema.NonEmptyString.check(Schema.isMaxLength(64)) },
     headers: { authorization: Schema.optionalKey(Schema.String) },
     success: Order,
     error: [problem(401), problem(404), problem(503)]
-  }).annotate(OpenApi.Description, "An order, for its owner.")
+  })
+    .annotate(OpenApi.Summary, "Show an order")
+    .annotate(OpenApi.Description, "An order, for its owner.")
 )
 
 /** The storefront's public API. */
@@ -93,3 +101,7 @@ export const StorefrontApi = HttpApi.make("storefront")
   .add(Orders)
   .annotate(OpenApi.Title, "Storefront")
   .annotate(OpenApi.Version, "0.1.0")
+  .annotate(
+    OpenApi.Description,
+    "A shop that stays useful while part of what it depends on is slow, wrong or gone. Every 200 says in `meta.degraded`, and in the header `Degradation`, what in it is not fresh and why; every error is a problem (RFC 9457) that says whether to retry and when."
+  )

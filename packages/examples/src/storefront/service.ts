@@ -44,7 +44,8 @@ const HealthRoutes = Layer.unwrap(
 
 const publicRoutes = Layer.mergeAll(
   HttpApiBuilder.layer(StorefrontApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers.layer)),
-  HttpApiScalar.layer(StorefrontApi, { path: "/docs" }),
+  // Its default fonts would come from another site.
+  HttpApiScalar.layer(StorefrontApi, { path: "/docs", scalar: { withDefaultFonts: false } }),
   HealthRoutes,
   Edge.layer({ deadline: "2 seconds", requestMaxBytes: 65_536 })
 )
