@@ -47,5 +47,15 @@ process.on("SIGTERM", () => child.kill("SIGTERM"))
 process.on("SIGINT", () => {
   if (!process.stdin.isTTY) child.kill("SIGINT")
 })
+// npm's own shell ends at a signal and passes nothing on; an orphan stops as if it had been told.
+if (process.env.npm_lifecycle_event) {
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    child.kill("SIGTERM")
+  }, 200)
+  watch.unref()
+}
 child.on("error", (error) => fail(`Failsoft could not start Node.js: ${error.message}`))
 child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 1)))

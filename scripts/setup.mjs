@@ -2,11 +2,10 @@
 // returns at once.
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 const waitMillis = 300
-const staleLockMillis = 10 * 60_000
 
 const sleep = (millis) => new Promise((resolve) => setTimeout(resolve, millis))
 
@@ -32,9 +31,9 @@ export const setUp = async (root) => {
 }
 
 const take = async (lock) => {
-  for (;;) {
+  for (let waited = 0; ; waited++) {
     try {
-      mkdirSync(lock)
+      writeFileSync(lock, String(process.pid), { flag: "wx" })
       return
     } catch (error) {
       if (error.code !== "EEXIST") {
@@ -42,10 +41,29 @@ const take = async (lock) => {
           `Failsoft cannot write to its own folder (${error.code}); clone it to a place where you may write.`
         )
       }
-      const age = Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-      if (age > staleLockMillis) rmSync(lock, { recursive: true, force: true })
+      if (!isHeld(lock)) {
+        // Whoever set up was interrupted; what it left is taken over.
+        rmSync(lock, { recursive: true, force: true })
+        continue
+      }
+      if (waited === 0) console.log("Another command is setting up; waiting for it…")
       await sleep(waitMillis)
     }
+  }
+}
+
+/** Whether the process that wrote the lock still lives. */
+const isHeld = (lock) => {
+  try {
+    const text = readFileSync(lock, "utf8")
+    // It was made a moment ago and its owner has not written yet.
+    if (text === "" && Date.now() - statSync(lock).mtimeMs < 2000) return true
+    const pid = Number(text)
+    if (!(pid > 0)) return false
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === "EPERM"
   }
 }
 

@@ -68,7 +68,7 @@ const rows: Readonly<Record<string, Row>> = {
     order: [503],
     health: "warn"
   },
-  payments: { page: fresh, unseenStatus: 200, order: [202, 503], health: "warn" },
+  payments: { page: fresh, unseenStatus: 200, order: [202, 503], health: "fail" },
   recommendations: {
     page: (page) => {
       assert.strictEqual(page.status, 200)
@@ -181,7 +181,9 @@ export const matrix = (downstream: string): void => {
       const id = String(again.body["id"])
       await until("payments and inventory are there to be read", recoveryMillis, async () => {
         const charges = (await shop.journal("payments")).applied.filter((of) => of.idempotencyKey === id)
-        const reserved = (await shop.journal("inventory")).applied.filter((of) => of.idempotencyKey === id)
+        const reserved = (await shop.journal("inventory")).applied.filter((of) =>
+          of.idempotencyKey?.startsWith(`${id}.`)
+        )
         assert.lengthOf(charges, 1, "charged once")
         const held = reserved.reduce((sum, of) => sum + (of.operation === "reserve" ? 1 : -1), 0)
         return held === 1

@@ -1,5 +1,5 @@
 /** The life of the process, and the order's promises, over real HTTP. */
-import { createServer } from "node:net"
+import { connect, createServer } from "node:net"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { checkAlways } from "./always.ts"
 import { ask, goodOrder, type Storefront, start, until } from "./storefront.ts"
@@ -62,8 +62,36 @@ describe("stopping", () => {
     const shop = await start()
     shop.process.kill("SIGTERM")
     await until("readiness is gone", 2000, async () => (await ask(`${shop.api}/readyz`)).status === 503)
+    // Within a quarter of a second it would be the same signal, passed on by a launcher.
+    await new Promise((resolve) => setTimeout(resolve, 300))
     shop.process.kill("SIGTERM")
     assert.strictEqual(await shop.exited, 128 + 15)
+    await shop.stop()
+  })
+
+  it("takes a signal to its whole process group for one, and drains", async () => {
+    const shop = await start({}, { detached: true })
+    const fresh = async () => (await shop.page("sku-1")).headers.get("degradation") === null
+    await until("the shop is warm", 20_000, fresh)
+    // As systemd and a launcher do: to everybody, and once more to the one.
+    process.kill(-Number(shop.process.pid), "SIGTERM")
+    shop.process.kill("SIGTERM")
+    await until("readiness is gone", 2000, async () => (await ask(`${shop.api}/readyz`)).status === 503)
+    assert.isTrue(await fresh(), "its downstreams live until it has drained")
+    assert.strictEqual(await shop.exited, 0)
+    await shop.stop()
+  })
+
+  it("drains when npm is told to stop, although npm's shell passes nothing on", async () => {
+    const shop = await start({}, { command: ["npm", "start"] })
+    shop.process.kill("SIGTERM")
+    await until("it is unready, and still there", 3000, async () => (await ask(`${shop.api}/readyz`)).status === 503)
+    await until("nothing listens any more", 5000, () =>
+      ask(`${shop.api}/readyz`).then(
+        () => false,
+        () => true
+      )
+    )
     await shop.stop()
   })
 
@@ -245,6 +273,24 @@ describe("a running storefront", () => {
       "Authorization"
     ],
     ["a wrong token", "/orders", post(order({}), { ...auth, authorization: "Bearer thief" }), 401, "INVALID_TOKEN", ""],
+    [
+      "a body that says it is text",
+      "/orders",
+      post(order({}), { ...auth, "content-type": "text/plain" }),
+      415,
+      "UNSUPPORTED_MEDIA_TYPE",
+      ""
+    ],
+    ["a sku that climbs out of its route", "/products/%2e%2e%2fx", {}, 400, "MALFORMED_REQUEST", "path"],
+    ["a sku of dots", "/orders", post(order({ items: [{ sku: "..", quantity: 1 }] })), 400, "MALFORMED_REQUEST", "sku"],
+    [
+      "a sku that is half a character",
+      "/orders",
+      post('{"items":[{"sku":"\\ud800","quantity":1}],"card":"4111-1111-1111-1111"}'),
+      400,
+      "MALFORMED_REQUEST",
+      "sku"
+    ],
     ["a body too large", "/orders", post(order({ card: "x".repeat(70_000) })), 413, "BODY_TOO_LARGE", ""],
     ["sold out", "/orders", post(order({ items: [{ sku: "sku-13", quantity: 1 }] })), 409, "SOLD_OUT", ""],
     [
@@ -278,12 +324,67 @@ describe("a running storefront", () => {
     ["an unknown kind", "/admin/faults/catalog.eu", '{"kind":"meteor"}', 400, "kind must be one of latency"],
     ["no JSON", "/admin/faults/catalog.eu", "x", 400, "JSON"],
     ["a share above 100", "/admin/faults/catalog.eu", '{"kind":"transient","percent":101}', 400, "percent"],
-    ["a missing knob", "/admin/faults/catalog.eu", '{"kind":"latency"}', 400, "millis"]
+    ["a missing knob", "/admin/faults/catalog.eu", '{"kind":"latency"}', 400, "millis"],
+    ["a misspelt knob", "/admin/faults/catalog.eu", '{"kind":"down","forMilis":1000}', 400, "forMilis"]
   ] as const)("answers a fault with %s with a problem", async (_, path, body, status, detail) => {
     const seen = await ask(shop.admin + path, { method: "PUT", headers: json, body })
     assert.strictEqual(seen.status, status)
     checkAlways(seen)
     assert.include(String(seen.body["detail"]), detail)
+  })
+
+  it("gives the customer who comes without a token or with a wrong one the challenge", async () => {
+    const seen = await ask(`${shop.api}/orders/x`)
+    assert.match(String(seen.headers.get("www-authenticate")), /^Bearer/)
+  })
+
+  it("lets nobody open a circuit for others with deadlines of their own", async () => {
+    for (let i = 0; i < 40; i++) await ask(`${shop.api}/products/sku-${200 + i}`, { headers: { "grpc-timeout": "1m" } })
+    assert.strictEqual((await shop.page("sku-300")).status, 200)
+    assert.strictEqual((await ask(`${shop.admin}/health`)).body["status"], "pass")
+  })
+
+  it("answers what is no HTTP with a problem as well", async () => {
+    const raw = (text: string) =>
+      new Promise<string>((resolve, reject) => {
+        const { hostname, port } = new URL(shop.api)
+        const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(text))
+        let answer = ""
+        socket.on("data", (chunk) => {
+          answer += chunk
+        })
+        socket.on("close", () => resolve(answer))
+        socket.on("error", reject)
+      })
+    const host = "host: x\r\nconnection: close\r\n"
+    for (const [text, status] of [
+      ["not http at all\r\n\r\n", 400],
+      [`GET / HTTP/1.1\r\n${host}content-length: many\r\n\r\n`, 400],
+      [`GET / HTTP/1.1\r\n${host}x: ${"x".repeat(20_000)}\r\n\r\n`, 431],
+      [`GET / HTTP/1.1\r\n${host}expect: the unexpected\r\n\r\n`, 417],
+      [`CONNECT x:80 HTTP/1.1\r\n${host}\r\n`, 405]
+    ] as const) {
+      const answer = await raw(text)
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), text.slice(0, 40))
+      assert.match(answer, /content-type: application\/problem\+json/i)
+      assert.match(answer, /"reason":"[A-Z_]+"/)
+    }
+  })
+
+  it("keeps the end of a fault whose process was killed meanwhile", async () => {
+    await shop.setFault("inventory", { kind: "transient", percent: 100, forMillis: 3000 })
+    const { pid } = await shop.downstream("inventory")
+    await new Promise((resolve) => setTimeout(resolve, 800))
+    process.kill(Number(pid), "SIGKILL")
+    await until("nothing is broken by the list", 5000, async () => {
+      const { body } = await ask(`${shop.admin}/admin/faults`)
+      return JSON.stringify(body["faults"]) === "[]"
+    })
+    await until(
+      "the list told the truth",
+      1500,
+      async () => (await ask(`${(await shop.downstream("inventory")).url}/stock/sku-1`)).status === 200
+    )
   })
 
   it("ends a fault by itself after forMillis", async () => {

@@ -87,10 +87,16 @@ let started = 0
 const firstDownstreamPort = () => 12_000 + (process.pid % 500) * 40 + (started++ % 8) * 5
 
 /** Starts a storefront and waits until it is ready. */
-export const start = async (env: Record<string, string> = {}): Promise<Storefront> => {
+export const start = async (
+  env: Record<string, string> = {},
+  how: { readonly command?: readonly [string, ...ReadonlyArray<string>]; readonly detached?: boolean } = {}
+): Promise<Storefront> => {
   const folder = mkdtempSync(join(tmpdir(), "failsoft-storefront-"))
   let output = ""
-  const child = spawn(process.execPath, ["--conditions=@failsoft/source", main], {
+  const [program, ...args] = how.command ?? [process.execPath, "--conditions=@failsoft/source", main]
+  const child = spawn(program, args, {
+    cwd: fileURLToPath(new URL("../../", import.meta.url)),
+    detached: how.detached ?? false,
     env: {
       ...process.env,
       PORT: "0",

@@ -41,6 +41,7 @@ import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { Answer } from "./Answer.ts"
 import type { ContractViolation } from "./ContractViolation.ts"
+import type { Refused } from "./Refused.ts"
 import type { Unavailable } from "./Unavailable.ts"
 
 /**
@@ -185,8 +186,8 @@ export type Client<M extends Methods> = {
 }
 
 /**
- * The raw calls of a transport: they fail with the declared errors or with a
- * `ContractViolation`.
+ * The raw calls of a transport: they fail with the declared errors, with a
+ * `ContractViolation`, or with a `Refused` where they sent nothing.
  *
  * @category type utils
  * @since 0.1.0
@@ -194,7 +195,7 @@ export type Client<M extends Methods> = {
 export type RawCalls<M extends Methods> = {
   readonly [K in keyof M]: (
     payload: PayloadOf<M[K]>
-  ) => Effect.Effect<SuccessOf<M[K]>, TransientOf<M[K]> | PermanentOf<M[K]> | ContractViolation>
+  ) => Effect.Effect<SuccessOf<M[K]>, TransientOf<M[K]> | PermanentOf<M[K]> | ContractViolation | Refused>
 }
 
 /** How a `keyed` method names its key; the others have none. */

@@ -27,12 +27,18 @@ import * as Schema from "effect/Schema"
 import { stackless } from "./internal/stackless.ts"
 
 /**
- * The reasons for which the policies of this package refuse.
+ * The reasons for which the policies of this package refuse, and a transport that
+ * could not put a request into its form (`UNSENDABLE_REQUEST`, not retryable).
  *
  * @category models
  * @since 0.1.0
  */
-export type RefusalReason = "CIRCUIT_OPEN" | "BULKHEAD_FULL" | "BULKHEAD_WAIT_EXCEEDED" | "DEADLINE_EXCEEDED"
+export type RefusalReason =
+  | "CIRCUIT_OPEN"
+  | "BULKHEAD_FULL"
+  | "BULKHEAD_WAIT_EXCEEDED"
+  | "DEADLINE_EXCEEDED"
+  | "UNSENDABLE_REQUEST"
 
 /**
  * The refusal: which policy, why (UPPER_SNAKE), and the milliseconds after which

@@ -63,6 +63,16 @@ describe("payments", () => {
 })
 
 describe("inventory", () => {
+  it("does not make a reservation that its release has overtaken", () => {
+    const before = inventory.make(folder)
+    const body = { items: [{ sku: "sku-1", quantity: 1 }] }
+    assert.strictEqual(ask(before, "DELETE /reservations/late").status, 204)
+    for (const downstream of [before, inventory.make(folder)]) {
+      assert.strictEqual(reasonOf(ask(downstream, "POST /reservations", body, "late")), "RESERVATION_RELEASED")
+      assert.deepEqual(downstream.applied(), [])
+    }
+  })
+
   const stock = (downstream: Downstream, sku: string) =>
     Number((ask(downstream, `GET /stock/${sku}`).body as { available?: number }).available)
 

@@ -49,7 +49,15 @@
  *
  * @since 0.1.0
  */
-import { Attempt, type Contract, ContractViolation, Deadline, type Downstream, Transient } from "@failsoft/core"
+import {
+  Attempt,
+  type Contract,
+  ContractViolation,
+  Deadline,
+  type Downstream,
+  Refused,
+  Transient
+} from "@failsoft/core"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -131,13 +139,21 @@ export class InvalidTransport extends Schema.TaggedError<InvalidTransport>()("In
 }
 
 /**
- * A path whose inserted parts are percent-encoded.
+ * A path whose inserted parts are percent-encoded. Throws for a part that no URL can
+ * hold as a part (`.`, `..`, a lone surrogate): a call with one is refused unsent, as
+ * `UNSENDABLE_REQUEST`, and never leaves its route.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const path = (strings: TemplateStringsArray, ...values: ReadonlyArray<string | number>): string =>
-  String.raw({ raw: strings }, ...values.map((value) => encodeURIComponent(String(value))))
+  String.raw({ raw: strings }, ...values.map(segment))
+
+const segment = (value: string | number): string => {
+  // URLs resolve dot segments even where they are written as %2e.
+  if (value === "." || value === "..") throw new URIError(`'${value}' cannot be a part of a path`)
+  return encodeURIComponent(String(value))
+}
 
 /**
  * Provides `service.Transport` over HTTP.
@@ -269,8 +285,18 @@ const makeCall = (label: string, method: Contract.Method, row: AnyRow, shared: S
       const attempt = fiber.getRef(Attempt.Attempt)
       const at = fiber.getRef(Deadline.Deadline)
       const left = at === Infinity ? at : at - clock.currentTimeMillisUnsafe() - shared.reserveMillis
-      if (left < 1) return fail({ cause: "http_response_timeout", applied: "no" })
-      const call = shared.client.execute(request(payload, left)).pipe(
+      // Our caller's lack of time is nobody's failure: no breaker may count it.
+      if (left < 1) return Effect.fail(Refused.make({ policy: "transport", reason: "DEADLINE_EXCEEDED" }))
+      let of: HttpClientRequest.HttpClientRequest
+      try {
+        of = request(payload, left)
+      } catch (error) {
+        return Effect.andThen(
+          Effect.logWarning(`${label}: the request cannot be put into its HTTP form`, error),
+          Effect.fail(Refused.make({ policy: "transport", reason: "UNSENDABLE_REQUEST" }))
+        )
+      }
+      const call = shared.client.execute(of).pipe(
         Effect.flatMap((response) =>
           Effect.flatMap(boundedText(response, shared.limitBytes), (text): Effect.Effect<unknown, unknown> => {
             const { status } = response

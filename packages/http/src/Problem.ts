@@ -71,7 +71,8 @@ export const temporaryReducedCapacity = "https://iana.org/assignments/http-probl
 export class Problem
   extends Schema.TaggedError<Problem>()("Problem", {
     ...Body.fields,
-    retryAfterMillis: Schema.optionalKey(Schema.Finite)
+    retryAfterMillis: Schema.optionalKey(Schema.Finite),
+    challenge: Schema.optionalKey(Schema.String)
   })
   implements HttpServerRespondable.Respondable
 {
@@ -96,6 +97,8 @@ export interface Fields {
   readonly retryable?: boolean
   readonly downstream?: string
   readonly retryAfterMillis?: number
+  /** What a 401 asks for in `WWW-Authenticate`. Default `Bearer`. */
+  readonly challenge?: string
 }
 
 const titles: Readonly<Record<number, string>> = {
@@ -191,9 +194,12 @@ export const toResponse = (problem: Problem): Effect.Effect<HttpServerResponse.H
     return HttpServerResponse.jsonUnsafe(bodyOf(problem, instance, traceId), {
       status: problem.status,
       contentType: "application/problem+json",
-      headers: carriesRetryAfter(problem.status)
-        ? { "retry-after": formatRetryAfter(problem.retryAfterMillis ?? retryAfterDefaultMillis, random) }
-        : {}
+      headers: {
+        ...(carriesRetryAfter(problem.status)
+          ? { "retry-after": formatRetryAfter(problem.retryAfterMillis ?? retryAfterDefaultMillis, random) }
+          : {}),
+        ...(problem.status === 401 ? { "www-authenticate": problem.challenge ?? "Bearer" } : {})
+      }
     })
   })
 

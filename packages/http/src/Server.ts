@@ -33,6 +33,7 @@ import { createServer } from "node:http"
 import { constants } from "node:os"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -44,6 +45,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Drain from "./Drain.ts"
+import { answerRawErrors } from "./internal/rawErrors.ts"
 
 /**
  * The port cannot be listened on; the message names it, and the variable that
@@ -101,7 +103,10 @@ export const serve = <A, E, R>(routes: Layer.Layer<A, E, R>, options: Options) =
     Layer.provide(
       NodeHttpServer.layer(
         // Node's own limits are the backstop for a client that never finishes its request.
-        () => createServer({ requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000 }),
+        () =>
+          answerRawErrors(
+            createServer({ requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000 })
+          ),
         {
           port: options.port,
           host: options.host ?? "127.0.0.1",
@@ -135,10 +140,12 @@ export const run = <A, E>(
   options: { readonly lameDuck?: Duration.Input; readonly onReady?: Effect.Effect<void> } = {}
 ): void => {
   const stop = Deferred.makeUnsafe<void>()
-  let signals = 0
+  let firstAt: number | undefined
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
-      if (++signals > 1) process.exit(128 + constants.signals[signal])
+      const now = Effect.runSync(Clock.currentTimeMillis)
+      firstAt ??= now
+      if (now - firstAt > sameSignalMillis) process.exit(128 + constants.signals[signal])
       Deferred.doneUnsafe(stop, Effect.void)
     })
   }
@@ -156,6 +163,9 @@ export const run = <A, E>(
     }
   })
 }
+
+/** One signal to a process group arrives twice, directly and from a launcher that passes it on. */
+const sameSignalMillis = 250
 
 /** An expected error is its message; only a defect shows where it happened. */
 const explain = (cause: Cause.Cause<unknown>): string => {

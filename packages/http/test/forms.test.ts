@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Downstream } from "@failsoft/core"
 import { Degraded, Health, IdempotencyKey, Problem } from "@failsoft/http"
+import { quoted } from "../src/internal/structuredField.ts"
 
 describe("an idempotency key", () => {
   it("is a quoted string, or a bare one", () => {
@@ -13,6 +14,16 @@ describe("an idempotency key", () => {
     for (const header of [undefined, "", '""', '"', '"a', 'a"b', `"${"x".repeat(256)}"`]) {
       assert.instanceOf(IdempotencyKey.parse(header), Problem.Problem, String(header))
     }
+  })
+})
+
+describe("a key on the wire", () => {
+  it("is never the same for two different keys", () => {
+    const keys = ["Bestellung-ä", "Bestellung-ö", "Bestellung-%00e4", "Bestellung-?", "\ud800", "\ud801", "😀"]
+    const sent = keys.map(quoted)
+    assert.strictEqual(new Set(sent).size, keys.length)
+    for (const header of sent) assert.match(header, /^"[\x20-\x7e]*"$/)
+    assert.strictEqual(quoted("8e03-978e"), '"8e03-978e"')
   })
 })
 

@@ -170,11 +170,29 @@ describe("a transport over HTTP", () => {
       yield* within(60_000)
       yield* within(1e15)
       const spent = yield* Effect.flip(within(-1))
-      assert.deepInclude(spent, { _tag: "Transient", applied: "no" })
+      assert.deepInclude(spent, { _tag: "Refused", reason: "DEADLINE_EXCEEDED" })
       assert.lengthOf(seen, 3)
       assert.isUndefined(seen[0])
       assert.match(String(seen[1]), /^59\d{3}m$/)
       assert.strictEqual(seen[2], "99999999m")
+    })
+  )
+
+  it.live("refuses unsent what no URL can hold, so a call never leaves its route", () =>
+    Effect.gen(function* () {
+      const seen: Array<unknown> = []
+      const { url } = yield* serve((request, response) => {
+        seen.push(request.url)
+        good(request, response)
+      })
+      const shop = yield* calls(url)
+      for (const id of [".", "..", "\ud800"]) {
+        const refused = yield* Effect.flip(shop.get({ ...item, id }))
+        assert.deepInclude(refused, { _tag: "Refused", reason: "UNSENDABLE_REQUEST" }, id)
+      }
+      assert.isEmpty(seen)
+      yield* shop.get({ ...item, id: "../a" })
+      assert.include(String(seen[0]), "..%2Fa")
     })
   )
 

@@ -10,6 +10,7 @@ import type { Call } from "../Call.ts"
 import type * as Contract from "../Contract.ts"
 import { ContractViolation, isContractViolation } from "../ContractViolation.ts"
 import type { Row } from "../Policy.ts"
+import { Refused } from "../Refused.ts"
 import * as hints from "./hints.ts"
 import { stackless } from "./stackless.ts"
 
@@ -23,6 +24,8 @@ export type RawCall = (payload: unknown) => Effect.Effect<unknown, unknown>
  */
 export interface Sent {
   unknown: number
+  /** How many attempts went out at all; a transport that refuses sends nothing. */
+  attempts: number
 }
 
 /** Makes the function from raw call to `Call` for one method. */
@@ -47,12 +50,18 @@ export const makeToCall = (row: Row, method: Contract.Method) => {
   return (raw: RawCall, payload: unknown, sent: Sent): Call<unknown, unknown, unknown> =>
     Effect.suspend(() => {
       sent.unknown++
+      sent.attempts++
       return Effect.matchEffect(raw(payload), {
         onSuccess: (value): Call<unknown, unknown, unknown> => {
           sent.unknown--
           return Effect.succeed(Result.succeed(value))
         },
         onFailure: (error): Call<unknown, unknown, unknown> => {
+          if (error instanceof Refused) {
+            sent.unknown--
+            sent.attempts--
+            return Effect.succeed(Result.fail(error))
+          }
           if (isPermanent(error)) {
             sent.unknown--
             return Effect.succeed(Result.fail(error))

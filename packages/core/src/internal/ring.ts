@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Answer from "../Answer.ts"
 import { InvalidComposition, problemsOf, problemsOfBudget } from "../Composition.ts"
 import type * as Contract from "../Contract.ts"
+import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
 import type { Observed } from "../Health.ts"
 import * as Policy from "../Policy.ts"
@@ -78,6 +79,12 @@ const problemsOfRow = (contract: Contract.Contract, name: string, row: TableRow 
       ]
   ).map((problem) => `${contract.name}/${name}: ${problem}`)
 
+/** A caller without time, or with a request that cannot be sent, says nothing about the downstream. */
+const saysSomething = (failure: Unavailable, sent: Sent, now: number, callerDeadline: number): boolean =>
+  failure.reason === "DEADLINE_EXCEEDED"
+    ? sent.attempts > 0 && now < callerDeadline
+    : failure.reason !== "UNSENDABLE_REQUEST"
+
 const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { policy, fallback }: TableRow) =>
   Effect.gen(function* () {
     const built = yield* Policy.build(policy, row)
@@ -104,7 +111,8 @@ const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { po
       Effect.withFiber((fiber) => {
         const clock = fiber.getRef(Clock.Clock)
         const startedAt = clock.currentTimeMillisUnsafe()
-        const sent: Sent = { unknown: 0 }
+        const callerDeadline = fiber.getRef(Deadline)
+        const sent: Sent = { unknown: 0, attempts: 0 }
         const request: Fallback.Request = {
           payload,
           key: () => `${row.downstream}/${row.method} ${canonical(encode(payload))}`,
@@ -127,7 +135,9 @@ const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { po
               ended(clock, startedAt, "permanent")
               return Effect.fail(failure)
             }
-            observed = { ...observed, lastBadAt: now, lastReason: failure.reason }
+            if (saysSomething(failure, sent, now, callerDeadline)) {
+              observed = { ...observed, lastBadAt: now, lastReason: failure.reason }
+            }
             if (!degrades) {
               ended(clock, startedAt, "unavailable")
               return Effect.fail(failure)

@@ -49,7 +49,7 @@ export const fold = (
         return unavailable({
           reason: outcome.reason,
           detail: `refused by ${outcome.policy}`,
-          retryable: true,
+          retryable: outcome.reason !== "UNSENDABLE_REQUEST",
           ...retryAfter(outcome.retryAfterMillis)
         })
       }

@@ -4,10 +4,14 @@
  */
 import { Contract, Downstream, Transient } from "@failsoft/core"
 import * as Schema from "effect/Schema"
+import { KeyReused } from "./KeyReused.ts"
 import { UnknownSku } from "./UnknownSku.ts"
 
 /** There is not enough of it. */
 export class SoldOut extends Schema.TaggedError<SoldOut>()("SoldOut", {}) {}
+
+/** A reservation of this id was given back before; an id serves once. */
+export class ReservationReleased extends Schema.TaggedError<ReservationReleased>()("ReservationReleased", {}) {}
 
 /** Some skus and how many of each. */
 export const Items = Schema.Array(Schema.Struct({ sku: Schema.String, quantity: Schema.Int }))
@@ -25,21 +29,21 @@ export class Inventory extends Downstream.Service<Inventory>()(
       onOutage: "degrade"
     }),
     reserve: Contract.method({
-      payload: Schema.Struct({ orderId: Schema.String, items: Items }),
+      payload: Schema.Struct({ reservation: Schema.String, items: Items }),
       success: Schema.Struct({ reservationId: Schema.String }),
       transient: Transient.Transient,
-      permanent: Schema.Union([SoldOut, UnknownSku]),
+      permanent: Schema.Union([SoldOut, UnknownSku, ReservationReleased, KeyReused]),
       idempotency: "keyed",
-      idempotencyKey: ({ orderId }) => orderId,
+      idempotencyKey: ({ reservation }) => reservation,
       onOutage: "fail"
     }),
     release: Contract.method({
-      payload: Schema.Struct({ orderId: Schema.String }),
+      payload: Schema.Struct({ reservation: Schema.String }),
       success: Schema.Void,
       transient: Transient.Transient,
       permanent: Schema.Never,
       idempotency: "keyed",
-      idempotencyKey: ({ orderId }) => orderId,
+      idempotencyKey: ({ reservation }) => reservation,
       onOutage: "fail"
     })
   },

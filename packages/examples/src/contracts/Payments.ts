@@ -4,6 +4,7 @@
  */
 import { Contract, Downstream, Transient } from "@failsoft/core"
 import * as Schema from "effect/Schema"
+import { KeyReused } from "./KeyReused.ts"
 
 /** The bank said no; asking again gives the same. */
 export class CardDeclined extends Schema.TaggedError<CardDeclined>()("CardDeclined", {}) {}
@@ -21,7 +22,7 @@ export class Payments extends Downstream.Service<Payments>()(
       }),
       success: Schema.Struct({ chargeId: Schema.String }),
       transient: Transient.Transient,
-      permanent: CardDeclined,
+      permanent: Schema.Union([CardDeclined, KeyReused]),
       idempotency: "keyed",
       idempotencyKey: ({ orderId }) => orderId,
       onOutage: "fail"

@@ -147,7 +147,7 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
           spawn(entry),
           Effect.suspend(() => {
             const active = current(entry)
-            return active === undefined ? Effect.void : tell(entry, active.fault)
+            return active === undefined ? Effect.void : tell(entry, remaining(active))
           })
         )
 
@@ -201,7 +201,13 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
 const current = ({ active }: Entry): Active | undefined =>
   active?.fault.forMillis !== undefined && Date.now() - active.since >= active.fault.forMillis ? undefined : active
 
+/** The fault for a process that comes back while it lasts: only for the time that is left. */
+const remaining = ({ fault, since }: Active): Fault =>
+  fault.forMillis === undefined ? fault : { ...fault, forMillis: Math.max(1, fault.forMillis - (Date.now() - since)) }
+
 const why = ({ name, port }: Entry, reason: string) =>
-  reason === "EADDRINUSE"
-    ? `The port ${port} (downstream ${name}) is in use: stop what listens on it, or set DOWNSTREAM_PORT to another first port.`
-    : `The downstream ${name} did not start: ${reason}.`
+  /^(EEXIST|ENOTDIR|EACCES|EROFS|ENOENT|EPERM)$/.test(reason)
+    ? `DATA_DIR must be a folder that can be written to (${reason}): set it to another, or mend it.`
+    : reason === "EADDRINUSE"
+      ? `The port ${port} (downstream ${name}) is in use: stop what listens on it, or set DOWNSTREAM_PORT to another first port.`
+      : `The downstream ${name} did not start: ${reason}.`

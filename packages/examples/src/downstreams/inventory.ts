@@ -21,6 +21,8 @@ const initialStock = (number: number) => (number === 13 ? 0 : 10_000)
 export const make = (folder: string | undefined): Downstream => {
   const ledger = Ledger.open(Line, folder, "inventory")
   const held = new Map<string, typeof Items.Type>()
+  /** A release may overtake its reservation, which must then not be made any more. */
+  const released = new Set<string>()
   const taken = new Map<string, number>()
 
   const take = (items: typeof Items.Type, sign: 1 | -1) => {
@@ -29,7 +31,10 @@ export const make = (folder: string | undefined): Downstream => {
   const apply = (line: typeof Line.Type) => {
     take(line.items, line.operation === "reserve" ? 1 : -1)
     if (line.operation === "reserve") held.set(line.key, line.items)
-    else held.delete(line.key)
+    else {
+      held.delete(line.key)
+      released.add(line.key)
+    }
   }
   const commit = (line: typeof Line.Type) => {
     ledger.append(line)
@@ -44,7 +49,10 @@ export const make = (folder: string | undefined): Downstream => {
 
   return {
     applied: () =>
-      ledger.lines.map((line): Applied => ({ at: line.at, operation: line.operation, idempotencyKey: line.key })),
+      ledger.lines
+        // A release of what was never reserved took nothing and gave nothing.
+        .filter((line) => line.items.length > 0)
+        .map((line): Applied => ({ at: line.at, operation: line.operation, idempotencyKey: line.key })),
     operations: [
       {
         method: "GET",
@@ -62,6 +70,7 @@ export const make = (folder: string | undefined): Downstream => {
         run: ({ body, idempotencyKey: key }) => {
           if (key === undefined) return problem(400, "MISSING_KEY", "the header Idempotency-Key is required")
           return decoded(Schema.Struct({ items: Items }), body, ({ items }) => {
+            if (released.has(key)) return problem(409, "RESERVATION_RELEASED", "this reservation was given back")
             const known = held.get(key)
             if (known !== undefined) {
               return JSON.stringify(known) === JSON.stringify(items)
@@ -84,8 +93,7 @@ export const make = (folder: string | undefined): Downstream => {
         method: "DELETE",
         path: /^\/reservations\/([^/]+)$/,
         run: ({ params: [key = ""] }) => {
-          const items = held.get(key)
-          if (items !== undefined) commit({ at: Date.now(), operation: "release", key, items })
+          if (!released.has(key)) commit({ at: Date.now(), operation: "release", key, items: held.get(key) ?? [] })
           return { status: 204 }
         }
       }

@@ -21,8 +21,9 @@ if (name === undefined) {
 }
 
 process.on("disconnect", () => process.exit(0))
-// The terminal's Ctrl-C goes to the whole group; the parent decides when we end.
+// A signal to the whole group (Ctrl-C, systemd) also comes here; the parent drains first, and decides when we end.
 process.on("SIGINT", () => {})
+process.on("SIGTERM", () => {})
 
 try {
   const server = await start(name, make(name, folder), Number(port))
@@ -35,6 +36,7 @@ try {
   })
   tell({ ready: server.port })
 } catch (error) {
-  tell({ failed: typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error) })
-  process.exit(1)
+  const failed = typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error)
+  // The parent must hear it before the channel closes.
+  process.send?.({ failed }, undefined, undefined, () => process.exit(1))
 }

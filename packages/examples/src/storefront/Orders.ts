@@ -8,7 +8,7 @@
  * live in memory, at most {@link ordersMax}.
  */
 import { createHash } from "node:crypto"
-import { Deadline } from "@failsoft/core"
+import { Deadline, type Unavailable } from "@failsoft/core"
 import { Degraded, Problem } from "@failsoft/http"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -16,9 +16,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { Catalog } from "../contracts/Catalog.ts"
-import { Inventory } from "../contracts/Inventory.ts"
+import { Inventory, type SoldOut } from "../contracts/Inventory.ts"
+import type { KeyReused } from "../contracts/KeyReused.ts"
 import type { Money } from "../contracts/Money.ts"
 import { Payments } from "../contracts/Payments.ts"
+import type { UnknownSku } from "../contracts/UnknownSku.ts"
 import type { NewOrder, Order } from "./api.ts"
 
 /** The most orders that are kept; the oldest finished ones are forgotten first. */
@@ -36,11 +38,17 @@ export class Orders extends Context.Service<
   }
 >()("@failsoft/examples/Orders") {}
 
+type ReserveError = SoldOut | UnknownSku | KeyReused | Unavailable.Unavailable
+
 interface Entry {
   readonly customerId: string
   readonly fingerprint: string
-  readonly done: Deferred.Deferred<Placed>
+  /** `open`: nothing came of it, so the same request may be tried again. */
+  state: "running" | "done" | "open"
+  done: Deferred.Deferred<Placed>
   order: Order | undefined
+  /** Counts the reservations: each is made and released under an id that is never used again. */
+  reservations: number
 }
 
 /** The same request of the same customer is the same order, in this process and the next. */
@@ -51,6 +59,12 @@ const orderIdOf = (customerId: string, key: string) =>
     .slice(0, 24)}`
 
 const fingerprintOf = (order: NewOrder) => createHash("sha256").update(JSON.stringify(order)).digest("hex")
+
+const keyReused = Problem.make({
+  status: 422,
+  reason: "IDEMPOTENCY_KEY_REUSED",
+  detail: "this Idempotency-Key was used for another order"
+})
 
 const soldOut = Problem.make({ status: 409, reason: "SOLD_OUT", detail: "there is not enough in stock" })
 
@@ -90,15 +104,43 @@ export const layer = Layer.effect(
       )
 
     /** Gives a reservation back in the background: the customer does not wait for it. */
-    const release = (orderId: string) =>
-      inventory
-        .release({ orderId })
-        .pipe(
-          Effect.retry(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 600 }))),
-          Effect.provideService(Deadline.Deadline, Infinity),
-          Effect.ignore,
-          Effect.forkIn(scope)
+    const release = (reservation: string) =>
+      inventory.release({ reservation }).pipe(
+        Effect.retry(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 600 }))),
+        Effect.provideService(Deadline.Deadline, Infinity),
+        Effect.tapError((error) => Effect.logError(`the reservation ${reservation} is still held; release it`, error)),
+        Effect.ignore,
+        Effect.forkIn(scope)
+      )
+
+    /**
+     * Reserves under a new id unless the last one may still serve. A release that is on
+     * its way belongs to its own id, so it can never take what a later try has reserved.
+     */
+    const reserve = (entry: Entry, id: string, items: NewOrder["items"]): Effect.Effect<string, ReserveError> =>
+      Effect.suspend(() => {
+        const reservation = `${id}.${entry.reservations}`
+        return inventory.reserve({ reservation, items }).pipe(
+          Effect.as(reservation),
+          Effect.catchTags({
+            // One of an earlier process, which was given back.
+            ReservationReleased: () => {
+              entry.reservations++
+              return reserve(entry, id, items)
+            },
+            Unavailable: (failure) =>
+              failure.applied === "unknown"
+                ? Effect.andThen(giveBack(entry, reservation), Effect.fail(failure))
+                : Effect.fail(failure)
+          })
         )
+      })
+
+    const giveBack = (entry: Entry, reservation: string) =>
+      Effect.suspend(() => {
+        entry.reservations++
+        return release(reservation)
+      })
 
     const finish = (entry: Entry, id: string, status: Order["status"], total: Money) =>
       Effect.map(Degraded.meta, (meta): Order => {
@@ -106,7 +148,7 @@ export const layer = Layer.effect(
         return entry.order
       })
 
-    const reconcile = (entry: Entry, id: string, total: Money, card: string) =>
+    const reconcile = (entry: Entry, id: string, reservation: string, total: Money, card: string) =>
       payments.charge({ orderId: id, ...total, card }).pipe(
         Effect.matchEffect({
           onSuccess: () => Effect.succeed("confirmed" as const),
@@ -114,7 +156,7 @@ export const layer = Layer.effect(
             error._tag === "CardDeclined" ? Effect.succeed("declined" as const) : Effect.fail(error)
         }),
         Effect.retry(reconciliation),
-        Effect.tap((status) => (status === "declined" ? release(id) : Effect.void)),
+        Effect.tap((status) => (status === "declined" ? release(reservation) : Effect.void)),
         Effect.tap((status) =>
           Effect.sync(() => {
             if (entry.order !== undefined) entry.order = { ...entry.order, status }
@@ -129,16 +171,19 @@ export const layer = Layer.effect(
     const work = (entry: Entry, id: string, order: NewOrder): Effect.Effect<Placed> =>
       Effect.gen(function* () {
         const total = yield* priced(order)
-        yield* inventory.reserve({ orderId: id, items: order.items })
+        const reservation = yield* reserve(entry, id, order.items)
         return yield* payments.charge({ orderId: id, ...total, card: order.card }).pipe(
           Effect.andThen(finish(entry, id, "confirmed", total)),
           Effect.catchTags({
             CardDeclined: () =>
-              Effect.andThen(release(id), finish(entry, id, "declined", total)).pipe(Effect.as(declined)),
+              Effect.andThen(release(reservation), finish(entry, id, "declined", total)).pipe(Effect.as(declined)),
+            KeyReused: (reused) => Effect.andThen(giveBack(entry, reservation), Effect.fail(reused)),
             Unavailable: (failure) =>
               failure.applied === "unknown"
-                ? Effect.tap(finish(entry, id, "pending", total), () => reconcile(entry, id, total, order.card))
-                : Effect.andThen(release(id), Effect.fail(failure))
+                ? Effect.tap(finish(entry, id, "pending", total), () =>
+                    reconcile(entry, id, reservation, total, order.card)
+                  )
+                : Effect.andThen(giveBack(entry, reservation), Effect.fail(failure))
           })
         )
       }).pipe(
@@ -146,7 +191,9 @@ export const layer = Layer.effect(
           Unavailable: (failure) => Effect.succeed(Problem.fromUnavailable(failure)),
           UnknownSku: ({ sku }) =>
             Effect.succeed(Problem.make({ status: 422, reason: "UNKNOWN_SKU", detail: `there is no ${sku}`.trim() })),
-          SoldOut: () => Effect.succeed(soldOut)
+          SoldOut: () => Effect.succeed(soldOut),
+          // Placed by an earlier process, which knew the first order of this key.
+          KeyReused: () => Effect.succeed(keyReused)
         }),
         Effect.catchCause((cause) =>
           Effect.as(
@@ -159,49 +206,50 @@ export const layer = Layer.effect(
     const makeRoom = () => {
       if (entries.size < ordersMax) return
       for (const [id, entry] of entries) {
-        if (entry.order === undefined || entry.order.status === "pending") continue
+        if (entry.state === "running" || entry.order?.status === "pending") continue
         entries.delete(id)
         return
       }
     }
 
-    const begin = (id: string, customerId: string, order: NewOrder) =>
-      Effect.suspend(() => {
-        makeRoom()
-        const entry: Entry = {
-          customerId,
-          fingerprint: fingerprintOf(order),
-          done: Deferred.makeUnsafe(),
-          order: undefined
-        }
-        entries.set(id, entry)
-        return work(entry, id, order).pipe(
-          Effect.tap((placed) =>
-            Effect.sync(() => {
-              // Nothing came of it that the customer should get again: the key is free.
-              if (placed instanceof Problem.Problem && placed.status >= 500) entries.delete(id)
-              Deferred.doneUnsafe(entry.done, Effect.succeed(placed))
-            })
-          ),
-          Effect.forkIn(scope),
-          Effect.andThen(Deferred.await(entry.done))
-        )
-      })
+    const begin = (id: string, entry: Entry, order: NewOrder) =>
+      work(entry, id, order).pipe(
+        Effect.tap((placed) =>
+          Effect.sync(() => {
+            // Nothing came of it that the customer should get again: the same order may be tried anew.
+            entry.state = placed instanceof Problem.Problem && placed.status >= 500 ? "open" : "done"
+            Deferred.doneUnsafe(entry.done, Effect.succeed(placed))
+          })
+        ),
+        Effect.forkIn(scope),
+        Effect.andThen(Deferred.await(entry.done))
+      )
+
+    const newEntry = (id: string, customerId: string, order: NewOrder): Entry => {
+      makeRoom()
+      const entry: Entry = {
+        customerId,
+        fingerprint: fingerprintOf(order),
+        state: "running",
+        done: Deferred.makeUnsafe(),
+        order: undefined,
+        reservations: 1
+      }
+      entries.set(id, entry)
+      return entry
+    }
 
     return {
       place: (customerId, key, order) =>
         Effect.suspend(() => {
           const id = orderIdOf(customerId, key)
           const known = entries.get(id)
-          if (known === undefined) return begin(id, customerId, order)
-          if (known.fingerprint !== fingerprintOf(order)) {
-            return Effect.succeed(
-              Problem.make({
-                status: 422,
-                reason: "IDEMPOTENCY_KEY_REUSED",
-                detail: "this Idempotency-Key was used for another order"
-              })
-            )
+          if (known === undefined) return begin(id, newEntry(id, customerId, order), order)
+          if (known.fingerprint !== fingerprintOf(order)) return Effect.succeed(keyReused)
+          if (known.state === "open") {
+            known.state = "running"
+            known.done = Deferred.makeUnsafe()
+            return begin(id, known, order)
           }
           // The first answer again, also for who comes while it is still being made; one
           // that was pending tells what has become of it.

@@ -31,7 +31,7 @@ const asked = Effect.gen(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest
   const body = yield* request.json
   if (typeof body === "object" && body !== null && "kind" in body && kinds.some((kind) => kind === body.kind)) {
-    return yield* Schema.decodeUnknownEffect(Fault)(body).pipe(
+    return yield* Schema.decodeUnknownEffect(Fault, { onExcessProperty: "error" })(body).pipe(
       Effect.mapError((error) =>
         Problem.make({
           status: 400,

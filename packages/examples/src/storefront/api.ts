@@ -10,6 +10,9 @@ import { Product } from "../contracts/Catalog.ts"
 import { Money } from "../contracts/Money.ts"
 import { Recommended } from "../contracts/Recommendations.ts"
 
+/** What a product is ordered by: letters, digits, hyphens and underscores. */
+const Sku = Schema.String.check(Schema.isPattern(/^[\w-]{1,64}$/))
+
 /** What a product page shows. */
 export const ProductPage = Schema.Struct({
   product: Product,
@@ -29,7 +32,7 @@ export const ProductList = Schema.Struct({
 export const NewOrder = Schema.Struct({
   items: Schema.Array(
     Schema.Struct({
-      sku: Schema.NonEmptyString.check(Schema.isMaxLength(64)),
+      sku: Sku,
       quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 100 }))
     })
   ).check(Schema.isMinLength(1), Schema.isMaxLength(50)),
@@ -55,7 +58,7 @@ const problem = (status: number) =>
 
 const Products = HttpApiGroup.make("products", { topLevel: true }).add(
   HttpApiEndpoint.get("showProduct", "/products/:sku", {
-    params: { sku: Schema.NonEmptyString.check(Schema.isMaxLength(64)) },
+    params: { sku: Sku },
     success: ProductPage,
     error: [problem(404), problem(503)]
   })

@@ -31,8 +31,6 @@ export const checks = Effect.map(
   (read) => (): ReadonlyArray<Health.Check> =>
     read().map((description) => ({
       description,
-      affectedEndpoints: endpoints[description.name] ?? [],
-      // Without payments the shop still shows everything, and an order waits as 202.
-      ...(description.name === "payments" ? { impact: "warn" as const } : {})
+      affectedEndpoints: endpoints[description.name] ?? []
     }))
 )

@@ -3,7 +3,8 @@ import { Problem } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import { Identity } from "../contracts/Identity.ts"
 
-const unauthenticated = (detail: string) => Problem.make({ status: 401, reason: "INVALID_TOKEN", detail })
+const unauthenticated = (detail: string, challenge = "Bearer") =>
+  Problem.make({ status: 401, reason: "INVALID_TOKEN", detail, challenge })
 
 /** The customer of an `Authorization` header. */
 export const authenticate = Effect.fn("storefront.authenticate")(
@@ -16,5 +17,5 @@ export const authenticate = Effect.fn("storefront.authenticate")(
     const { customerId } = yield* identity.verify({ token })
     return customerId
   },
-  Effect.catchTag("InvalidToken", () => unauthenticated("nobody has this token"))
+  Effect.catchTag("InvalidToken", () => unauthenticated("nobody has this token", 'Bearer error="invalid_token"'))
 )

@@ -4,7 +4,8 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import { Catalog, InvalidCursor } from "../contracts/Catalog.ts"
 import { Identity, InvalidToken } from "../contracts/Identity.ts"
-import { Inventory, SoldOut } from "../contracts/Inventory.ts"
+import { Inventory, ReservationReleased, SoldOut } from "../contracts/Inventory.ts"
+import { KeyReused } from "../contracts/KeyReused.ts"
 import { CardDeclined, Payments } from "../contracts/Payments.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
 import { UnknownSku } from "../contracts/UnknownSku.ts"
@@ -25,6 +26,8 @@ const hasReason = (problem: unknown, reason: string) =>
 
 const unknownSku = (problem: unknown, { sku }: { readonly sku: string }) =>
   hasReason(problem, "UNKNOWN_SKU") ? new UnknownSku({ sku }) : undefined
+
+const keyReused = (problem: unknown) => (hasReason(problem, "KEY_REUSED") ? new KeyReused() : undefined)
 
 const product = {
   method: "GET",
@@ -64,10 +67,11 @@ export const layer = (urls: Urls) =>
           body: ({ items }) => ({ items }),
           permanent: {
             404: (problem) => (hasReason(problem, "UNKNOWN_SKU") ? new UnknownSku({ sku: "" }) : undefined),
-            409: () => new SoldOut()
+            409: (problem) => (hasReason(problem, "RESERVATION_RELEASED") ? new ReservationReleased() : new SoldOut()),
+            422: keyReused
           }
         },
-        release: { method: "DELETE", path: ({ orderId }) => path`/reservations/${orderId}` }
+        release: { method: "DELETE", path: ({ reservation }) => path`/reservations/${reservation}` }
       }
     }),
     HttpTransport.layer(Payments, {
@@ -77,7 +81,7 @@ export const layer = (urls: Urls) =>
           method: "POST",
           path: () => "/charges",
           body: ({ amount, currency, card }) => ({ amount, currency, card }),
-          permanent: { 402: () => new CardDeclined() }
+          permanent: { 402: () => new CardDeclined(), 422: keyReused }
         }
       }
     }),

@@ -1,8 +1,15 @@
 /** The few forms of RFC 9651 (structured fields) that this package writes and reads. */
 
-/** A quoted string; characters that the form does not allow are refused by the caller's schema or escaped. */
+/**
+ * A quoted string. What the form cannot hold is written as `%` and four hexadecimal
+ * digits, as is `%` itself, so that two different texts never become the same.
+ */
 export const quoted = (text: string): string =>
-  `"${text.replace(/[\\"]/g, (c) => `\\${c}`).replace(/[^\x20-\x7e]/g, "?")}"`
+  `"${text
+    .replace(/[^\x20-\x7e]|%/g, (unit) =>
+      [...unit.split("")].map((of) => `%${of.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")
+    )
+    .replace(/[\\"]/g, (c) => `\\${c}`)}"`
 
 /** A token, made of any text: what a token may not hold becomes a hyphen. */
 export const token = (text: string): string => {

@@ -2,6 +2,7 @@
 import { Unavailable } from "@failsoft/core"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
 import * as HttpServerError from "effect/http/HttpServerError"
 import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
@@ -107,15 +108,18 @@ const reasons: Readonly<Record<number, string>> = {
   503: "UNAVAILABLE"
 }
 
-/** An error response without a body gets one. */
+/** An error response without a body, or with a plain sentence of the platform's, gets a problem. */
 export const withProblemBody = (
   response: HttpServerResponse.HttpServerResponse
 ): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  response.status >= 400 && response.body._tag === "Empty"
+  response.status >= 400 && (response.body._tag === "Empty" || isPlainText(response))
     ? Effect.map(
         Problem.toResponse(
           Problem.make({ status: response.status, reason: reasons[response.status] ?? `HTTP_${response.status}` })
         ),
-        HttpServerResponse.setHeaders(response.headers)
+        HttpServerResponse.setHeaders(Headers.removeMany(response.headers, ["content-type", "content-length"]))
       )
     : Effect.succeed(response)
+
+const isPlainText = (response: HttpServerResponse.HttpServerResponse): boolean =>
+  /^text\/plain/.test(("contentType" in response.body ? response.body.contentType : undefined) ?? "")
