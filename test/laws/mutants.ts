@@ -121,7 +121,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     )
   },
   {
-    bug: "a deadline that begins anew with each attempt",
+    bug: "a deadline twice as long as it says",
     law: "deadlinesHold",
     kind: "stormy",
     maker: replacing("deadline", ({ millis }) => Policy.deadline(millis * 2))
@@ -202,6 +202,25 @@ export const mutants: ReadonlyArray<Mutant> = [
     )
   },
   {
+    bug: "a bulkhead that never wakes who waits in it",
+    law: "healthyAnswers",
+    kind: "healthy",
+    maker: replacing("bulkhead", ({ permits, waitMillis }) =>
+      bulkhead(
+        permits,
+        (count, most) => (call) =>
+          Effect.suspend(() => {
+            if (count.running >= most) return Effect.flatMap(Effect.sleep(waitMillis), () => full())
+            count.running++
+            return Effect.ensuring(
+              call,
+              Effect.sync(() => count.running--)
+            )
+          })
+      )
+    )
+  },
+  {
     bug: "a breaker that counts permanent outcomes",
     law: "onlyFailuresOpen",
     kind: "firm",
@@ -239,7 +258,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     )
   },
   {
-    bug: "a breaker that keeps the place of a probe whose caller went away",
+    bug: "a breaker that loses count of its probes when a caller goes away",
     law: "everythingIsGivenBack",
     kind: "stormy",
     maker: replacing("circuitBreaker", (spec) => {

@@ -82,18 +82,32 @@ export const stormy = (seed: number, of: Choices): Scenario => ({
   preemption: of.pick([0, 0.02, 0.1, 0.3])
 })
 
-/** Nothing is wrong: each caller is answered at once, and no more come at once than may run. */
+/** How long a healthy downstream takes for its answer. */
+const healthyMillis = 4
+
+/** How many more than may run can come at once and still be answered in time by every limit of the stack. */
+const waitersOf = (specs: ReadonlyArray<Spec>, permits: number): number => {
+  const queues = specs.flatMap((of) => (of.kind === "bulkhead" ? [of] : []))
+  const waiters = Math.min(...queues.map(({ queueMax }) => queueMax), permits)
+  const limits = specs.flatMap((of) =>
+    of.kind === "timeout" || of.kind === "deadline" ? [of.millis] : of.kind === "bulkhead" ? [of.waitMillis] : []
+  )
+  return queues.length > 0 && Math.min(...limits) > 2 * healthyMillis ? waiters : 0
+}
+
+/** Nothing is wrong: no more come at once than may run or wait, and each is answered with one attempt. */
 export const healthy = (seed: number, of: Choices): Scenario => {
   const specs = stack(of)
   const permits = Math.min(8, ...specs.flatMap((of) => (of.kind === "bulkhead" ? [of.permits] : [])))
+  const burst = permits + waitersOf(specs, permits)
   return {
     seed,
     stack: specs,
-    // A burst as large as the permits, then time to finish, then the next.
-    callers: Array.from({ length: of.between(1, 5) * permits }, (_, nth) => ({
-      at: Math.floor(nth / permits) * 50,
+    // A burst as large as the permits and the queue, then time to finish, then the next.
+    callers: Array.from({ length: of.between(1, 5) * burst }, (_, nth) => ({
+      at: Math.floor(nth / burst) * 50,
       abortAfter: undefined,
-      steps: [{ does: "answer", millis: 4 }]
+      steps: [{ does: "answer", millis: healthyMillis }]
     })),
     preemption: of.pick([0, 0.02, 0.1, 0.3])
   }

@@ -5,14 +5,23 @@ import { codeOf, type File, findings } from "./files.ts"
 export type Rule = (file: File) => ReadonlyArray<string>
 
 const importsOf = ({ text }: File): ReadonlyArray<string> =>
-  [...codeOf(text).matchAll(/(?:^|\n)\s*(?:import|export)\b[^"'`;]*?from\s+"([^"]+)"|import\("([^"]+)"\)/g)].map(
-    (match) => match[1] ?? match[2] ?? ""
-  )
+  [
+    ...codeOf(text).matchAll(
+      /(?:^|\n)\s*(?:import|export)\b[^"'`;]*?from\s+["']([^"']+)["']|(?:import|require)\(["']([^"']+)["']\)|(?:^|\n)\s*import\s+["']([^"']+)["']/g
+    )
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? "")
 
 const forbid = (file: File, allowed: (specifier: string) => boolean, why: string) =>
   importsOf(file)
     .filter((specifier) => !allowed(specifier))
     .map((specifier) => `${file.path}: imports ${specifier}: ${why}`)
+
+/** What stands above the modules of the kernel (design: Call ← Policy ← policies; Contract → Call, Answer). */
+const mayNotImport: Readonly<Record<string, RegExp>> = {
+  "Call.ts": /^\./,
+  "Policy.ts": /\/(policy|fallback)\/|\/(Contract|Downstream|Fallback|Composition|index)\.ts$/,
+  "Contract.ts": /\/(policy|fallback)\/|\/(Policy|Downstream|Fallback|Composition|index)\.ts$/
+}
 
 /** Who may import whom (design: packages). */
 export const importDirections: Rule = (file) => {
@@ -20,7 +29,7 @@ export const importDirections: Rule = (file) => {
   if (path.startsWith("packages/core/src/")) {
     const platform = forbid(
       file,
-      (of) => !/^(node:|@effect\/|effect\/http|effect\/http-api|@failsoft\/)/.test(of),
+      (of) => /^\.|^effect(\/(?!http|http-api|net|process|sql|cluster|rpc)|$)/.test(of),
       "core is free of platform, HTTP and other packages"
     )
     const testing = path.startsWith("packages/core/src/testing/")
@@ -30,11 +39,11 @@ export const importDirections: Rule = (file) => {
     const composes = /\/policy\/(standard|index)\.ts$/.test(path)
     const siblings =
       path.startsWith("packages/core/src/policy/") && !composes
-        ? forbid(file, (of) => !/^\.\/[^/]+\.ts$/.test(of), "policies never import each other")
+        ? forbid(file, (of) => !/^\.\/|\/policy\/|\/index\.ts$/.test(of), "policies never import each other")
         : []
-    const kernel = /core\/src\/(Call|Policy|Contract)\.ts$/.test(path)
-      ? forbid(file, (of) => !/\/(policy|fallback)\//.test(of), "the kernel does not know its policies")
-      : []
+    const above = mayNotImport[path.replace("packages/core/src/", "")]
+    const kernel =
+      above === undefined ? [] : forbid(file, (of) => !above.test(of), "the kernel does not know what stands on it")
     return [...platform, ...testing, ...siblings, ...kernel]
   }
   if (path.startsWith("packages/http/src/")) {
@@ -62,7 +71,7 @@ export const noRealTime: Rule = (file) =>
   /^packages\/(core|http)\/src\//.test(file.path) && realTimeAllowed[file.path] === undefined
     ? findings(
         file,
-        /\b(Date\.now|new Date\(|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|randomUUID|queueMicrotask)\b/g,
+        /\bDate\.now\b|\bDate\(\)|\bnew Date\(\s*\)|\b(?:Math\.random|setTimeout|setInterval|setImmediate|performance\.now|hrtime|randomUUID|getRandomValues|randomBytes|queueMicrotask|AbortSignal\.timeout)\b/g,
         (match) => `${match} is real time or randomness: use Effect's Clock or Random`
       )
     : []
@@ -78,7 +87,7 @@ export const noAny: Rule = (file) =>
   /^packages\/[^/]+\/(src|test|types)\/|^test\/|^docs\/|^README\.md$/.test(file.path)
     ? findings(
         file,
-        /(?<=[:<,|&(=]\s*)\bany\b(?=\s*[>,)|&;=\]}\n])|\bas any\b/g,
+        /(?<=[:<,|&(=]\s*|=>\s*|readonly\s+)\bany\b(?=\s*(?:[>,)|&;=\]}\n{[]|$))|\bas any\b|<any>/g,
         () => "any hides what the types should say"
       )
     : []
@@ -93,7 +102,7 @@ export const noCasts: Rule = (file) =>
             " ".repeat(line.length)
           )
         },
-        /\bas (?!const\b)[A-Za-z{[]/g,
+        /\bas\s+(?!const\b)[A-Za-z{[(]/g,
         () => "a cast: let the types say it"
       )
     : []
@@ -104,10 +113,16 @@ export const documentedExports: Rule = (file) => {
     return []
   return [
     ...file.text.matchAll(
-      /(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?^export (?:declare )?(?:abstract )?(?:const|class|interface|type|function) (\w+)/gm
+      /(\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n)?^export (?:default )?(?:declare )?(?:abstract )?(?:async )?(?:const|let|class|interface|type|enum|namespace|function\*?) (\w+)/gm
     )
   ]
-    .filter(([, comment]) => comment === undefined || !comment.includes("@category") || !comment.includes("@since"))
+    .filter(
+      ([, comment]) =>
+        comment === undefined ||
+        !comment.includes("@category") ||
+        !comment.includes("@since") ||
+        !/^\/\*\*\s*\n?\s*\*? ?[^@\s*]/.test(comment)
+    )
     .map(([, , name]) => `${file.path}: the export ${name} needs a sentence, @category and @since`)
 }
 

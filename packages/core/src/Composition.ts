@@ -60,11 +60,27 @@ const backoffMillis = (part: Part): number => {
   return sum
 }
 
+/** The longest that a stack may take, from the innermost policy out; `Infinity` without a bound. */
+const worstMillis = (parts: ReadonlyArray<Part>): number =>
+  parts.reduceRight((inner, part) => {
+    switch (part.kind) {
+      case "timeout":
+      case "deadline":
+        return Math.min(inner, millis(part, "limitMillis"))
+      case "retry":
+        return (1 + millis(part, "times")) * inner + backoffMillis(part)
+      case "bulkhead":
+        return inner + (millis(part, "queueMax") > 0 ? millis(part, "waitMaxMillis") : 0)
+      default:
+        return inner
+    }
+  }, Number.POSITIVE_INFINITY)
+
 type Rule = (parts: ReadonlyArray<Part>) => Iterable<string>
 
 const attemptFitsDeadline: Rule = function* (parts) {
   for (const deadline of ofKind(parts, "deadline")) {
-    for (const timeout of ofKind(parts, "timeout")) {
+    for (const timeout of ofKind(parts.slice(parts.indexOf(deadline)), "timeout")) {
       if (millis(timeout, "limitMillis") >= millis(deadline, "limitMillis")) {
         yield `${show(timeout, "limitMillis")} must be shorter than ${show(deadline, "limitMillis")}: an attempt that may use the whole deadline is never timed out, so no breaker ever counts it`
       }
@@ -77,9 +93,9 @@ const retriesFitDeadline: Rule = function* (parts) {
     for (const retry of parts.slice(parts.indexOf(deadline)).filter((part) => part.kind === "retry")) {
       for (const timeout of parts.slice(parts.indexOf(retry)).filter((part) => part.kind === "timeout")) {
         const attempts = 1 + millis(retry, "times")
-        const worst = attempts * millis(timeout, "limitMillis") + backoffMillis(retry)
+        const worst = worstMillis(parts.slice(parts.indexOf(retry)))
         if (worst > millis(deadline, "limitMillis")) {
-          yield `${retry.name}.times (${attempts - 1}) with ${show(timeout, "limitMillis")} and its backoff may take ${worst} ms, which is more than ${show(deadline, "limitMillis")}: the last attempts would be cut off; use fewer retries or a shorter timeout`
+          yield `${retry.name}.times (${attempts - 1}) with ${show(timeout, "limitMillis")} and its waits may take ${worst} ms, which is more than ${show(deadline, "limitMillis")}: the last attempts would be cut off; use fewer retries or a shorter timeout`
         }
       }
     }
@@ -116,6 +132,16 @@ const breakerSeesTimeouts: Rule = function* (parts) {
   }
 }
 
+const breakerSeesHanging: Rule = function* (parts) {
+  for (const breaker of ofKind(parts, "circuitBreaker")) {
+    const at = parts.indexOf(breaker)
+    const bounded = parts.slice(at).some((part) => part.kind === "timeout")
+    for (const deadline of bounded ? [] : ofKind(parts.slice(0, at), "deadline")) {
+      yield `${deadline.name} stands outside ${breaker.name} and no timeout inside it: a call that the deadline ends is not counted, so a hanging downstream would never open the circuit; add Policy.timeout inside ${breaker.name}`
+    }
+  }
+}
+
 const eachPartOnce: Rule = function* (parts) {
   for (const part of new Set(parts)) {
     if (parts.indexOf(part) !== parts.lastIndexOf(part)) {
@@ -130,6 +156,7 @@ const rules: ReadonlyArray<Rule> = [
   windowHoldsAttempts,
   waitFitsDeadline,
   breakerSeesTimeouts,
+  breakerSeesHanging,
   eachPartOnce
 ]
 
@@ -146,16 +173,17 @@ export const problemsOf = (policy: Policy): ReadonlyArray<string> => {
 }
 
 /**
- * The deadline of a stack must not be longer than the contract's latency budget,
- * in milliseconds.
+ * A call must not be able to take longer than the contract's latency budget, in
+ * milliseconds, with all its attempts and waits.
  *
  * @category validation
  * @since 0.1.0
  */
-export const problemsOfBudget = (policy: Policy, budgetMillis: number): ReadonlyArray<string> => {
-  const deadlines = ofKind(policy.parts, "deadline")
-  const timeouts = ofKind(policy.parts, "timeout")
-  return (deadlines.length > 0 ? deadlines : timeouts)
-    .filter((part) => millis(part, "limitMillis") > budgetMillis)
-    .map((part) => `${show(part, "limitMillis")} is longer than the contract's info.budget (${budgetMillis} ms)`)
+export const problemsOfBudget = ({ parts }: Policy, budgetMillis: number): ReadonlyArray<string> => {
+  const worst = worstMillis(parts)
+  if (!(worst > budgetMillis) || worst === Number.POSITIVE_INFINITY) return []
+  const bounds = parts.filter((part) => part.kind === "deadline" || part.kind === "timeout")
+  return [
+    `${bounds.map((part) => show(part, "limitMillis")).join(", ")}: a call may take ${worst} ms, which is longer than the contract's info.budget (${budgetMillis} ms)`
+  ]
 }

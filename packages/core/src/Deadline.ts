@@ -10,6 +10,7 @@
  *
  * **Gotchas**
  *
+ * What cannot be interrupted is waited for, beyond the deadline too.
  * Setting the deadline does not interrupt anything: {@link within} and
  * `Policy.deadline` do both.
  *

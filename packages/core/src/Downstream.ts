@@ -45,7 +45,9 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as Str from "effect/String"
 import type { InvalidComposition } from "./Composition.ts"
 import type * as Contract from "./Contract.ts"
@@ -134,7 +136,15 @@ export const Service =
     return Object.assign(key, {
       contract,
       Transport: transport,
-      layer: (table: Table<M>) => Layer.effect(key, ring.make(contract, transport, table)),
+      // The memo map is the layer's own, so that `Layer.fresh` gives a ring its own state.
+      layer: (table: Table<M>) =>
+        Layer.fromBuildMemo((memoMap, scope) =>
+          ring.make(contract, transport, table).pipe(
+            Effect.provideService(Layer.CurrentMemoMap, memoMap),
+            Scope.provide(scope),
+            Effect.map((client) => Context.make(key, client))
+          )
+        ),
       transport: (calls: Contract.RawCalls<M>) => Layer.succeed(transport, calls)
     })
   }

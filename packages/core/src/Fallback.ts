@@ -5,9 +5,9 @@
  * **Details**
  *
  * A fallback works at the end of a `degrade` method, after every policy. Its type
- * says which payload it needs, what it answers, and two facts: `total` (it always
- * answers) and `enqueues` (it takes the request for later, so the method must be
- * `keyed`).
+ * says which payload it needs, what it answers, and two facts: `partial` (it may
+ * have no answer) and `enqueues` (it takes the request for later, so the method must
+ * be `keyed`).
  *
  * **Gotchas**
  *
@@ -43,7 +43,7 @@ import type { Unavailable } from "./Unavailable.ts"
  * @category models
  * @since 0.1.0
  */
-export type Mark = "total" | "enqueues"
+export type Mark = "partial" | "enqueues"
 
 /**
  * The call for which an answer is sought. `key` is a canonical text of row and

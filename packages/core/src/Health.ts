@@ -61,6 +61,6 @@ export const memoryMillis = 60_000
 export const judge = (observed: Observed, now: number): Condition => {
   const good = observed.lastGoodAt ?? -Infinity
   const bad = observed.lastBadAt ?? -Infinity
-  if (bad > good && now - bad <= memoryMillis) return "failing"
+  if (bad > good) return now - bad <= memoryMillis ? "failing" : "unknown"
   return good === -Infinity ? "unknown" : "working"
 }

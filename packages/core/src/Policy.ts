@@ -9,8 +9,9 @@
  * layer is built and lives as long as that layer.
  *
  * The type remembers two facts, the {@link Mark}s: whether a policy may send a
- * request twice (`replays`) and whether it bounds time (`bounds`). A ring refuses
- * to compile where they do not fit the contract.
+ * request twice (`replays`) and whether it leaves time without a bound
+ * (`unbounded`). Both are warnings, so that forgetting a type can only make it
+ * stricter. A ring refuses to compile where they do not fit the contract.
  *
  * **Gotchas**
  *
@@ -41,13 +42,13 @@ import type { SignalBus } from "./Signal.ts"
 import type { TimedOut } from "./TimedOut.ts"
 
 /**
- * What a policy's type remembers: it may send a request more than once, or it
- * bounds the time that a call takes.
+ * What a policy's type warns of: it may send a request more than once, or it does
+ * not bound the time that a call takes.
  *
  * @category models
  * @since 0.1.0
  */
-export type Mark = "replays" | "bounds"
+export type Mark = "replays" | "unbounded"
 
 /**
  * Which row of which ring a policy works for, and where its signals go.
@@ -126,6 +127,27 @@ export interface Policy<out Marks extends Mark = Mark> {
  */
 export type MarksOf<P> = P extends Policy<infer M> ? M : never
 
+/** Unbounded unless one of them bounds; an array of unknown length says nothing. */
+type Unbounded<Policies extends ReadonlyArray<Policy>> = Policies extends readonly [
+  infer First,
+  ...infer Rest extends ReadonlyArray<Policy>
+]
+  ? "unbounded" extends MarksOf<First>
+    ? Unbounded<Rest>
+    : never
+  : "unbounded"
+
+/**
+ * The marks of a stack: it replays where any of its policies does, and is unbounded
+ * where all of them are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StackMarks<Policies extends ReadonlyArray<Policy>> =
+  | Exclude<MarksOf<Policies[number]>, "unbounded">
+  | Unbounded<Policies>
+
 /**
  * Makes a policy from its parts: the way in which the policies of this package
  * are made. `make` runs once for each built ring that uses the value.
@@ -159,8 +181,8 @@ export const fromInstance = <Marks extends Mark = never>(options: {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (name: string, interceptor: (row: Row) => Interceptor): Policy<never> =>
-  fromInstance({ kind: name, make: Effect.succeed({ bind: interceptor, state: () => ({}) }) })
+export const make = (name: string, interceptor: (row: Row) => Interceptor): Policy<"unbounded"> =>
+  fromInstance<"unbounded">({ kind: name, make: Effect.succeed({ bind: interceptor, state: () => ({}) }) })
 
 /**
  * The same for a function that may send a request more than once.
@@ -168,8 +190,8 @@ export const make = (name: string, interceptor: (row: Row) => Interceptor): Poli
  * @category constructors
  * @since 0.1.0
  */
-export const makeReplaying = (name: string, interceptor: (row: Row) => Interceptor): Policy<"replays"> =>
-  fromInstance({ kind: name, make: Effect.succeed({ bind: interceptor, state: () => ({}) }) })
+export const makeReplaying = (name: string, interceptor: (row: Row) => Interceptor): Policy<"replays" | "unbounded"> =>
+  fromInstance<"replays" | "unbounded">({ kind: name, make: Effect.succeed({ bind: interceptor, state: () => ({}) }) })
 
 /**
  * Composes policies, **outermost first**: the first sees the whole call, the last
@@ -180,7 +202,7 @@ export const makeReplaying = (name: string, interceptor: (row: Row) => Intercept
  */
 export const stack = <const Policies extends ReadonlyArray<Policy>>(
   ...policies: Policies
-): Policy<MarksOf<Policies[number]>> => ({ parts: policies.flatMap((policy) => policy.parts) })
+): Policy<StackMarks<Policies>> => ({ parts: policies.flatMap((policy) => policy.parts) })
 
 /**
  * Builds a policy for one row into its interceptor, with the live parts for those

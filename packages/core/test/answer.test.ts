@@ -73,6 +73,8 @@ describe("health as observed", () => {
     assert.strictEqual(Health.judge({}, 0), "unknown")
     assert.strictEqual(Health.judge({ lastGoodAt: 1, lastBadAt: 2 }, 3), "failing")
     assert.strictEqual(Health.judge({ lastGoodAt: 3, lastBadAt: 2 }, 3), "working")
+    // The last thing that is known of it was bad, and that was long ago.
+    assert.strictEqual(Health.judge({ lastGoodAt: 1, lastBadAt: 2 }, 2 + Health.memoryMillis + 1), "unknown")
     assert.strictEqual(Health.judge({ lastBadAt: 2 }, 2 + Health.memoryMillis + 1), "unknown")
   })
 })

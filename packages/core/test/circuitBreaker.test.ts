@@ -95,6 +95,73 @@ describe("circuitBreaker", () => {
     })
   )
 
+  it.effect("begins with a clean window once it has closed", () =>
+    Effect.gen(function* () {
+      const { ask, state } = yield* breaker
+      yield* times(4, ask(bad))
+      yield* TestClock.adjust("1 second")
+      yield* times(2, ask(good))
+      yield* ask(bad)
+      assert.strictEqual(state().circuit, "closed", "the failures before the trip do not count again")
+    })
+  )
+
+  it.effect("asks no more often than it has probes, also when they answer one after another", () =>
+    Effect.gen(function* () {
+      const { ask, state } = yield* breaker
+      yield* times(4, ask(bad))
+      yield* TestClock.adjust("1 second")
+      yield* ask(good)
+      const probe = yield* Effect.forkChild(ask(Effect.never))
+      yield* Effect.yieldNow
+      assert.strictEqual(yield* ask(good), "CIRCUIT_OPEN")
+      yield* Fiber.interrupt(probe)
+      assert.strictEqual(state().circuit, "half-open")
+    })
+  )
+
+  it.effect("says when to come again while open, and does not pretend to know while it probes", () =>
+    Effect.gen(function* () {
+      const { ask, intercept } = yield* breaker
+      const hint = Effect.map(intercept(good), (result) =>
+        Result.isFailure(result) && result.failure instanceof Refused.Refused
+          ? result.failure.retryAfterMillis
+          : "not refused"
+      )
+      yield* times(4, ask(bad))
+      assert.strictEqual(yield* hint, 1000)
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forEach([1, 2], () => Effect.forkChild(ask(Effect.never)))
+      yield* TestClock.adjust("10 seconds")
+      assert.isUndefined(yield* hint)
+    })
+  )
+
+  it.effect("does not stay open for longer because the clock was set back", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* breaker
+      yield* TestClock.setTime(10_000_000)
+      yield* times(4, ask(bad))
+      yield* TestClock.setTime(5_000_000)
+      assert.strictEqual(yield* ask(good), "answered")
+    })
+  )
+
+  it.effect("takes a refusal from within for no outcome at all", () =>
+    Effect.gen(function* () {
+      const { ask, state } = yield* breaker
+      const refusal = Call.permanent(Refused.make({ policy: "bulkhead", reason: "BULKHEAD_FULL" }))
+      // Were they good, two failures among ten would not open it.
+      yield* times(8, ask(refusal))
+      yield* times(2, ask(good))
+      yield* times(2, ask(bad))
+      assert.strictEqual(state().circuit, "open")
+      yield* TestClock.adjust("1 second")
+      yield* times(8, ask(refusal))
+      assert.strictEqual(state().circuit, "half-open", "nor does it close it")
+    })
+  )
+
   it.effect("lets no more probes in than it has, and frees the place of an interrupted one", () =>
     Effect.gen(function* () {
       const { ask, state } = yield* breaker

@@ -37,6 +37,21 @@ const unsound: ReadonlyArray<{
     policy: stack(timeout(100), circuitBreaker()),
     says: ["timeout stands outside circuitBreaker"]
   },
+  {
+    title: "a deadline that hides hanging calls from the breaker",
+    policy: stack(deadline(1000), circuitBreaker()),
+    says: ["deadline stands outside circuitBreaker and no timeout inside it"]
+  },
+  {
+    title: "waits that do not fit",
+    policy: stack(
+      deadline(1000),
+      retry({ times: 2, base: 10, delayMax: 10 }),
+      bulkhead({ waitMax: 100 }),
+      timeout(300)
+    ),
+    says: ["may take 1220 ms", "deadline.limitMillis (1000 ms)"]
+  },
   { title: "a value twice", policy: stack(one, deadline(1000), one), says: ["bulkhead stands in the stack twice"] },
   {
     title: "no permits",
@@ -67,6 +82,18 @@ describe("a stack that cannot work", () => {
     for (const fragment of says) assert.include(problems, fragment)
   })
 
+  it("the budget holds for all attempts and waits, not for one", () => {
+    const budget = (policy: Policy.Policy) => Composition.problemsOfBudget(policy, 1000).join()
+    assert.include(budget(stack(retry({ times: 2, base: 10, delayMax: 10 }), timeout(400))), "a call may take 1220 ms")
+    assert.include(budget(stack(retry({ times: 1, base: 10, delayMax: 10 }), deadline(600))), "a call may take 1210 ms")
+    assert.include(budget(stack(bulkhead({ waitMax: 300 }), timeout(800))), "a call may take 1100 ms")
+    assert.isEmpty(budget(stack(deadline(1000), retry({ times: 5 }), timeout(400))))
+  })
+
+  it("a timeout outside a shorter deadline is no problem of that deadline", () => {
+    assert.isEmpty(Composition.problemsOf(stack(timeout(1000), deadline(200))))
+  })
+
   it("the standard stacks have no problem, at any deadline", () => {
     for (const deadline of [50, 250, 1000, 60_000]) {
       assert.isEmpty(Composition.problemsOf(Policy.standard({ deadline })))
@@ -89,7 +116,7 @@ describe("a stack that cannot work", () => {
       assert.match(failure.message, /shop\/peek: stale\.entriesMax must be a whole number of at least 1/)
       assert.match(
         failure.message,
-        /shop\/charge: deadline\.limitMillis \(5000 ms\) is longer than the contract's info\.budget \(2000 ms\)/
+        /shop\/charge: deadline\.limitMillis \(5000 ms\): a call may take 5000 ms, which is longer than the contract's info\.budget \(2000 ms\)/
       )
     })
   )

@@ -9,7 +9,7 @@ import { Declined, type Raw, raw, Shop, switchable } from "./shop.ts"
 
 const plain = Policy.deadline("1 second")
 
-const shopOf = (method: Raw, policy: Policy.Policy<"bounds"> | Policy.Policy<"bounds" | "replays"> = plain) =>
+const shopOf = (method: Raw, policy: Policy.Policy<"replays"> = plain) =>
   Shop.layer({
     show: { policy, fallback: Fallback.value(0) },
     peek: { policy, fallback: Fallback.stale({ maxAge: "1 minute", entriesMax: 10 }) },
@@ -53,7 +53,7 @@ describe("the ring", () => {
 
   it.effect("says whether a write can have been applied", () =>
     Effect.gen(function* () {
-      const applied = (method: Raw, policy?: Policy.Policy<"bounds" | "replays">) =>
+      const applied = (method: Raw, policy?: Policy.Policy<"replays">) =>
         Effect.gen(function* () {
           const shop = yield* Shop
           const fiber = yield* Effect.forkChild(Effect.flip(shop.charge(id)))
@@ -136,21 +136,30 @@ describe("the ring", () => {
   it.effect("shares the state of one policy value between rows, and between layers of one build only", () =>
     Effect.gen(function* () {
       const shared = Policy.stack(Policy.deadline("1 second"), Policy.bulkhead({ permits: 1, queueMax: 0 }))
-      const states = Effect.gen(function* () {
-        const shop = yield* Shop
-        const fiber = yield* Effect.forkChild(shop.charge(id))
-        yield* Effect.yieldNow
-        const second = yield* shop.show(id)
-        yield* Fiber.interrupt(fiber)
-        return second.reason
-      })
       const layer = shopOf(raw.hangs, shared)
-      assert.strictEqual(yield* Effect.provide(states, layer), "BULKHEAD_FULL")
-      assert.strictEqual(
-        yield* Effect.provide(states, layer),
-        "BULKHEAD_FULL",
-        "the second build starts with its permit"
+      const hold = Effect.gen(function* () {
+        const shop = yield* Shop
+        return yield* Effect.forkChild(shop.charge(id))
+      })
+      const reasonOf = Effect.gen(function* () {
+        const shop = yield* Shop
+        const fiber = yield* Effect.forkChild(shop.show(id))
+        yield* TestClock.adjust("1 second")
+        return (yield* Fiber.join(fiber)).reason
+      })
+      const other = Effect.scoped(
+        Effect.flatMap(Layer.build(layer), (context) => Effect.provideContext(reasonOf, context))
       )
+      const inside = Effect.gen(function* () {
+        yield* hold
+        yield* Effect.yieldNow
+        const shop = yield* Shop
+        assert.strictEqual((yield* shop.show(id)).reason, "BULKHEAD_FULL", "the row beside it shares the permit")
+        return yield* Effect.provide(reasonOf, Layer.fresh(layer))
+      })
+      assert.strictEqual(yield* Effect.provide(inside, layer), "DEADLINE_EXCEEDED", "a fresh ring has its own")
+      yield* Effect.provide(Effect.andThen(hold, Effect.yieldNow), layer)
+      assert.strictEqual(yield* other, "DEADLINE_EXCEEDED", "so has another build")
     })
   )
 

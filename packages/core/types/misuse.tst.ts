@@ -84,3 +84,34 @@ test("the key of a keyed method", () => {
   // @ts-expect-error is not assignable to type 'never'
   Contract.method({ ...shape, idempotency: "safe", idempotencyKey: (id: string) => id })
 })
+
+declare const flag: boolean
+
+test("a wider type never makes a row sounder than it is", () => {
+  // @ts-expect-error is not assignable to type 'never'
+  const bounded: Policy.Policy<never> = Policy.bulkhead()
+  // @ts-expect-error is not assignable to type 'never'
+  const total: Fallback.Fallback<number, unknown, never> = Fallback.stale({ maxAge: 1, entriesMax: 1 })
+  void [bounded, total]
+  const anything: Policy.Policy = Policy.standardOnce()
+  // @ts-expect-error the method 'shout' is unsafe
+  Shop.layer({ ...good, shout: { policy: anything } })
+  // @ts-expect-error the stack of 'charge' has no time bound
+  Shop.layer({ ...good, charge: { policy: anything } })
+  const some: Fallback.Fallback<number> = Fallback.value(1)
+  // @ts-expect-error the fallback of 'send' may have no answer
+  Shop.layer({ ...good, send: { ...standard, fallback: some } })
+})
+
+test("either of two must be sound", () => {
+  // @ts-expect-error the stack of 'charge' has no time bound
+  Shop.layer({ ...good, charge: { policy: flag ? Policy.deadline(1) : Policy.bulkhead() } })
+  const either = flag ? Fallback.value(0) : Fallback.stale({ maxAge: 1, entriesMax: 1 })
+  // @ts-expect-error the fallback of 'show' may have no answer
+  Shop.layer({ ...good, show: { ...standard, fallback: either } })
+})
+
+test("a row for a method that the contract does not have", () => {
+  // @ts-expect-error the contract has no method 'chrage'
+  Shop.layer({ ...good, chrage: standard })
+})

@@ -9,8 +9,8 @@ type MarksOf<F> = F extends Fallback<infer _A, infer _P, infer M> ? M : never
 type PayloadOf<F> = [F] extends [Fallback<infer _A, infer P, infer _M>] ? P : never
 type Last<Fs extends Links> = Fs extends readonly [...infer _Init, infer L] ? L : Fs[number]
 
-/** Total where the last is; enqueueing where any is. */
-type ChainMarks<Fs extends Links> = Extract<MarksOf<Last<Fs>>, "total"> | Exclude<MarksOf<Fs[number]>, "total">
+/** Partial where the last is; enqueueing where any is. */
+type ChainMarks<Fs extends Links> = Extract<MarksOf<Last<Fs>>, "partial"> | Exclude<MarksOf<Fs[number]>, "partial">
 
 /**
  * Tries the fallbacks in order; the first that has an answer wins. The chain

@@ -3,6 +3,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Answer from "../Answer.ts"
+import * as Deadline from "../Deadline.ts"
 import * as Fallback from "../Fallback.ts"
 import { toMillis } from "../internal/duration.ts"
 import { durationProblems } from "../internal/problems.ts"
@@ -16,10 +17,10 @@ const attempt = <A, E>(
 ): Effect.Effect<Option.Option<Answer.Answer<A>>> =>
   self.pipe(
     Effect.map((value) => Option.some(Answer.degraded(value, how))),
-    Effect.timeoutOrElse({ duration: limitMillis, orElse: () => Effect.succeedNone }),
-    Effect.catchCause((cause) =>
-      cause.reasons.some((reason) => reason._tag === "Interrupt") ? Effect.interrupt : Effect.succeedNone
-    )
+    // The request's own deadline holds here too, also for calls that the work makes.
+    Deadline.within(limitMillis, () => Effect.succeedNone),
+    // Not run where the caller is interrupted; an interruption within the work is its failure.
+    Effect.catchCause(() => Effect.succeedNone)
   )
 
 /**
@@ -34,10 +35,10 @@ export const compute = <A, Payload>(options: {
   readonly compute: (payload: Payload, failure: Unavailable) => Effect.Effect<A, unknown>
   readonly quality?: "substituted" | "optimistic" | "partial"
   readonly within?: Duration.Input
-}): Fallback.Fallback<A, Payload, never> => {
+}): Fallback.Fallback<A, Payload, "partial"> => {
   const quality = options.quality ?? "substituted"
   const within = options.within ?? "100 millis"
-  return Fallback.fromInstance<A, Payload>({
+  return Fallback.fromInstance<A, Payload, "partial">({
     kind: "compute",
     quality,
     knobs: { withinMillis: toMillis(within) },
@@ -65,9 +66,9 @@ export const compute = <A, Payload>(options: {
 export const enqueue = <A, Payload>(options: {
   readonly offer: (payload: Payload, idempotencyKey: string) => Effect.Effect<A, unknown>
   readonly within?: Duration.Input
-}): Fallback.Fallback<A, Payload, "enqueues"> => {
+}): Fallback.Fallback<A, Payload, "partial" | "enqueues"> => {
   const within = options.within ?? "100 millis"
-  return Fallback.fromInstance<A, Payload, "enqueues">({
+  return Fallback.fromInstance<A, Payload, "partial" | "enqueues">({
     kind: "enqueue",
     quality: "deferred",
     knobs: { withinMillis: toMillis(within) },

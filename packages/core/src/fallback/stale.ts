@@ -18,9 +18,9 @@ import { durationProblems, integerProblems } from "../internal/problems.ts"
 export const stale = (options: {
   readonly maxAge: Duration.Input
   readonly entriesMax: number
-}): Fallback.Fallback<never, unknown, never> => {
+}): Fallback.Fallback<never, unknown, "partial"> => {
   const maxAgeMillis = toMillis(options.maxAge)
-  return Fallback.fromInstance<never, unknown, never>({
+  return Fallback.fromInstance<never, unknown, "partial">({
     kind: "stale",
     quality: "stale",
     knobs: { maxAgeMillis, entriesMax: options.entriesMax },

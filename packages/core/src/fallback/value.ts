@@ -20,7 +20,7 @@ const constant = (kind: string, quality: Answer.DegradedQuality, value: unknown)
 export const value = <A>(
   instead: A,
   options?: { readonly quality?: "substituted" | "optimistic" }
-): Fallback.Fallback<A, unknown, "total"> =>
+): Fallback.Fallback<A, unknown, never> =>
   Fallback.fromInstance(constant("value", options?.quality ?? "substituted", instead))
 
 /**
@@ -30,5 +30,5 @@ export const value = <A>(
  * @category fallbacks
  * @since 0.1.0
  */
-export const omit = <A>(nothing: A): Fallback.Fallback<A, unknown, "total"> =>
+export const omit = <A>(nothing: A): Fallback.Fallback<A, unknown, never> =>
   Fallback.fromInstance(constant("omit", "omitted", nothing))

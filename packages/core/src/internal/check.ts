@@ -12,7 +12,7 @@ type FallbackMarks<F> = F extends Fallback<infer _A, infer _P, infer M> ? M : ne
 /** The table with a sentence in the place of each thing that does not fit. */
 export type Checked<M extends Contract.Methods, T> = {
   readonly [K in keyof M & string]: K extends keyof T ? CheckedRow<K, M[K], T[K]> : unknown
-}
+} & { readonly [K in Exclude<keyof T, keyof M> & string]: `the contract has no method '${K}'` }
 
 type CheckedRow<Name extends string, M extends Contract.Method, Row> = CheckedPolicy<Name, M, Row> &
   CheckedFallback<Name, M, Row>
@@ -28,11 +28,11 @@ type CheckedPolicy<Name extends string, M extends Contract.Method, Row> = Row ex
   : unknown
 
 type CheckedBound<Name extends string, P> =
-  "bounds" extends MarksOf<P>
-    ? unknown
-    : {
+  "unbounded" extends MarksOf<P>
+    ? {
         readonly policy: `the stack of '${Name}' has no time bound: add Policy.deadline or Policy.timeout`
       }
+    : unknown
 
 type CheckedFallback<Name extends string, M extends Contract.Method, Row> = M["onOutage"] extends
   | "degrade"
@@ -56,8 +56,8 @@ type CheckedFallback<Name extends string, M extends Contract.Method, Row> = M["o
 
 type CheckedTotal<Name extends string, M extends Contract.Method, F> = M["onOutage"] extends "degrade-or-fail"
   ? unknown
-  : "total" extends FallbackMarks<F>
-    ? unknown
-    : {
+  : "partial" extends FallbackMarks<F>
+    ? {
         readonly fallback: `the fallback of '${Name}' may have no answer: end it with Fallback.value or Fallback.omit`
       }
+    : unknown

@@ -2,6 +2,7 @@
  * Turns a transport's effect into a `Call`: declared transient errors stay
  * failures, declared permanent errors and contract violations become values.
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -47,38 +48,54 @@ export const makeToCall = (row: Row, method: Contract.Method) => {
       return Effect.succeed(Result.fail(violation))
     })
 
+  /** A defect of the transport must not break a page that its contract keeps up. */
+  const broken = (cause: Cause.Cause<unknown>): Call<never, never, unknown> =>
+    Effect.andThen(
+      Effect.logError(`the transport of ${row.downstream}/${row.method} ended with a defect`, cause),
+      violated(stackless(() => new ContractViolation({ detail: "the transport ended with a defect" })))
+    )
+
   return (raw: RawCall, payload: unknown, sent: Sent): Call<unknown, unknown, unknown> =>
     Effect.suspend(() => {
       sent.unknown++
       sent.attempts++
-      return Effect.matchEffect(raw(payload), {
-        onSuccess: (value): Call<unknown, unknown, unknown> => {
-          sent.unknown--
-          return Effect.succeed(Result.succeed(value))
-        },
-        onFailure: (error): Call<unknown, unknown, unknown> => {
-          if (error instanceof Refused) {
+      return Effect.matchCauseEffect(
+        Effect.suspend(() => raw(payload)),
+        {
+          onSuccess: (value): Call<unknown, unknown, unknown> => {
             sent.unknown--
-            sent.attempts--
-            return Effect.succeed(Result.fail(error))
-          }
-          if (isPermanent(error)) {
-            sent.unknown--
-            return Effect.succeed(Result.fail(error))
-          }
-          if (isContractViolation(error)) return violated(error)
-          if (isTransient(error)) {
-            if (hints.notApplied(error)) sent.unknown--
-            return Effect.fail(error)
-          }
-          // Only a transport whose types were cast away comes here.
-          return violated(
-            stackless(
-              () =>
-                new ContractViolation({ detail: `the transport failed with an undeclared error: ${hints.word(error)}` })
+            return Effect.succeed(Result.succeed(value))
+          },
+          // Not run where the caller is interrupted.
+          onFailure: (cause): Call<unknown, unknown, unknown> => {
+            const failure = cause.reasons.find((reason) => reason._tag === "Fail")
+            if (failure === undefined) return broken(cause)
+            const { error } = failure
+            if (error instanceof Refused) {
+              sent.unknown--
+              sent.attempts--
+              return Effect.succeed(Result.fail(error))
+            }
+            if (isPermanent(error)) {
+              sent.unknown--
+              return Effect.succeed(Result.fail(error))
+            }
+            if (isContractViolation(error)) return violated(error)
+            if (isTransient(error)) {
+              if (hints.notApplied(error)) sent.unknown--
+              return Effect.fail(error)
+            }
+            // Only a transport whose types were cast away comes here.
+            return violated(
+              stackless(
+                () =>
+                  new ContractViolation({
+                    detail: `the transport failed with an undeclared error: ${hints.word(error)}`
+                  })
+              )
             )
-          )
+          }
         }
-      })
+      )
     })
 }

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Answer from "../Answer.ts"
+import { Attempt } from "../Attempt.ts"
 import { InvalidComposition, problemsOf, problemsOfBudget } from "../Composition.ts"
 import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
@@ -53,7 +54,7 @@ export const make = <M extends Contract.Methods, I>(
     const client: Record<string, unknown> = {}
     for (const [name, method] of Object.entries(contract.methods)) {
       const row = { downstream: contract.name, method: name, bus }
-      const built = yield* makeMethod(row, method, demand(raw[name], name), demand(table[name], name))
+      const built = yield* makeMethod(transport.key, row, method, demand(raw[name], name), demand(table[name], name))
       client[name] = built.call
       methods.push(built.describe)
     }
@@ -85,12 +86,28 @@ const saysSomething = (failure: Unavailable, sent: Sent, now: number, callerDead
     ? sent.attempts > 0 && now < callerDeadline
     : failure.reason !== "UNSENDABLE_REQUEST"
 
-const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { policy, fallback }: TableRow) =>
+/** What a fallback remembers must not break an answer that is good without it. */
+const observe = (step: Fallback.Instance, request: Fallback.Request, value: unknown): void => {
+  try {
+    step.observe?.(request, value)
+  } catch {
+    // Its own `answer` will meet the same and say so, when it is needed.
+  }
+}
+
+const makeMethod = (
+  id: string,
+  row: Policy.Row,
+  method: Contract.Method,
+  raw: RawCall,
+  { policy, fallback }: TableRow
+) =>
   Effect.gen(function* () {
     const built = yield* Policy.build(policy, row)
     const steps = yield* Effect.forEach(fallback?.steps ?? [], (step) => step.build)
     const toCall = makeToCall(row, method)
-    const encode = Schema.encodeSync(method.payload)
+    // The JSON codec throws where a payload has no faithful text form; two payloads never share a key.
+    const encode = Schema.encodeUnknownSync(Schema.toCodecJson(method.payload))
     const degrades = method.onOutage !== "fail"
     let observed: Observed = {}
 
@@ -115,7 +132,7 @@ const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { po
         const sent: Sent = { unknown: 0, attempts: 0 }
         const request: Fallback.Request = {
           payload,
-          key: () => `${row.downstream}/${row.method} ${canonical(encode(payload))}`,
+          key: () => `${id}/${row.method} ${canonical(encode(payload))}`,
           idempotencyKey: () => method.idempotencyKey?.(payload),
           now: startedAt
         }
@@ -125,7 +142,7 @@ const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { po
             const now = clock.currentTimeMillisUnsafe()
             if (Result.isSuccess(result)) {
               observed = { ...observed, lastGoodAt: now }
-              for (const step of steps) step.observe?.({ ...request, now }, result.success)
+              for (const step of steps) observe(step, { ...request, now }, result.success)
               ended(clock, startedAt, "answered")
               return Effect.succeed(degrades ? Answer.fresh(result.success) : result.success)
             }
@@ -148,9 +165,11 @@ const makeMethod = (row: Policy.Row, method: Contract.Method, raw: RawCall, { po
             )
           }
         )
+        // A call of its own: whoever calls it may be a retry of another downstream.
+        const fresh = fiber.getRef(Attempt) === 0 ? settled : Effect.provideService(settled, Attempt, 0)
         return row.bus.active
-          ? Effect.onInterrupt(settled, () => Effect.sync(() => ended(clock, startedAt, "interrupted")))
-          : settled
+          ? Effect.onInterrupt(fresh, () => Effect.sync(() => ended(clock, startedAt, "interrupted")))
+          : fresh
       })
 
     return {

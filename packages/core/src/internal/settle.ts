@@ -2,6 +2,7 @@
  * The end of a call: the only place that turns what a stack returned back into
  * an error or a labelled answer.
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -78,7 +79,10 @@ export const degrade = (
 ): Effect.Effect<Answer<unknown>, Unavailable> =>
   Effect.gen(function* () {
     for (const step of steps) {
-      const answer = yield* step.answer(request, failure)
+      // A step that dies has no answer; where the caller is interrupted this is not run.
+      const answer = yield* Effect.suspend(() => step.answer(request, failure)).pipe(
+        Effect.catchCause((cause) => Effect.as(stepFailed(row, cause), Option.none<Answer<unknown>>()))
+      )
       if (Option.isNone(answer)) continue
       yield* told(row, answer.value, failure)
       return answer.value
@@ -86,6 +90,9 @@ export const degrade = (
     // Only a `degrade-or-fail` method comes here: the others have a total fallback by type.
     return yield* failure
   })
+
+const stepFailed = (row: Row, cause: Cause.Cause<unknown>) =>
+  Effect.logError(`a fallback of ${row.downstream}/${row.method} ended with a defect`, cause)
 
 /** Tells the journal and the bus, so that nothing degrades in silence. */
 const told = (row: Row, answer: Answer<unknown>, failure: Unavailable) =>

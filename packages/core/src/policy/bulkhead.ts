@@ -42,14 +42,14 @@ interface Ticket {
  * @category policies
  * @since 0.1.0
  */
-export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<never> => {
+export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<"unbounded"> => {
   const name = options.name ?? "bulkhead"
   const permits = options.permits ?? 32
   const queueMax = options.queueMax ?? permits
   const waitMax = options.waitMax ?? "200 millis"
   const waitMaxMillis = toMillis(waitMax)
 
-  return Policy.fromInstance({
+  return Policy.fromInstance<"unbounded">({
     kind: "bulkhead",
     name,
     knobs: { permits, queueMax, waitMaxMillis },

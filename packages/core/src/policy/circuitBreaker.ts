@@ -53,7 +53,7 @@ type Verdict = "good" | "bad" | "ignored"
  * @category policies
  * @since 0.1.0
  */
-export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Policy<never> => {
+export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Policy<"unbounded"> => {
   const name = options.name ?? "circuitBreaker"
   const failureRate = options.failureRate ?? 0.5
   const window = options.window ?? "10 seconds"
@@ -63,7 +63,7 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
   const openMillis = toMillis(openFor)
   const windowMillis = toMillis(window)
 
-  return Policy.fromInstance({
+  return Policy.fromInstance<"unbounded">({
     kind: "circuitBreaker",
     name,
     knobs: { failureRate, windowMillis, minimumCalls, openMillis, probes },
@@ -109,7 +109,8 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
 
       /** Whether a call may pass now: check and take in one synchronous block. */
       const admit = (row: Policy.Row, now: number): boolean => {
-        if (state === "open" && now >= openUntil) change(row, "half-open", now)
+        // A clock that was set back must not keep it open for longer than it opened for.
+        if (state === "open" && (now >= openUntil || openUntil - now > openMillis)) change(row, "half-open", now)
         if (state === "closed") return true
         if (state === "open" || probing + probed >= probes) return false
         probing++
@@ -148,7 +149,8 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
                 return refuse(row, {
                   policy: name,
                   reason: "CIRCUIT_OPEN",
-                  retryAfterMillis: Math.max(1, openUntil - now)
+                  // While its probes run nobody knows how long it will take.
+                  ...(state === "open" ? { retryAfterMillis: Math.max(1, openUntil - now) } : {})
                 })
               })
               return Effect.onExit(run, (exit) =>

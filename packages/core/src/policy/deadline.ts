@@ -17,10 +17,13 @@ import type { Refused } from "../Refused.ts"
  * earlier, that one holds. At its end the call is interrupted and refused with
  * `DEADLINE_EXCEEDED`; where it is spent on arrival nothing is sent.
  *
+ * It waits for the interrupted call to end: a transport that cannot be interrupted
+ * for a while holds the answer back for as long.
+ *
  * @category policies
  * @since 0.1.0
  */
-export const deadline = (limit: Duration.Input, options?: { readonly name?: string }): Policy.Policy<"bounds"> => {
+export const deadline = (limit: Duration.Input, options?: { readonly name?: string }): Policy.Policy<never> => {
   const name = options?.name ?? "deadline"
   return Policy.fromInstance({
     kind: "deadline",

@@ -67,14 +67,14 @@ export const fullJitter = (options: {
  * @category policies
  * @since 0.1.0
  */
-export const retry = (options: RetryOptions = {}): Policy.Policy<"replays"> => {
+export const retry = (options: RetryOptions = {}): Policy.Policy<"replays" | "unbounded"> => {
   const times = options.times ?? 2
   const base = options.base ?? "50 millis"
   const delayMax = options.delayMax ?? "1 second"
   const delayMaxMillis = toMillis(delayMax)
   const schedule = options.schedule ?? fullJitter({ base, cap: delayMax })
 
-  return Policy.fromInstance<"replays">({
+  return Policy.fromInstance<"replays" | "unbounded">({
     kind: "retry",
     name: options.name,
     knobs: { times, baseMillis: toMillis(base), delayMaxMillis, ownSchedule: options.schedule !== undefined },

@@ -40,7 +40,7 @@ const parts = (options: StandardOptions) => {
       openFor: Math.max(500, attempt),
       probes: 3
     }),
-    bulkhead: bulkhead({ permits: options.permits ?? 32, waitMax: total / 10 }),
+    bulkhead: bulkhead({ permits: options.permits ?? 32, waitMax: total / 20 }),
     timeout: timeout(attempt)
   }
 }
@@ -52,7 +52,7 @@ const parts = (options: StandardOptions) => {
  * @category policies
  * @since 0.1.0
  */
-export const standard = (options: StandardOptions = {}): Policy.Policy<"bounds" | "replays"> => {
+export const standard = (options: StandardOptions = {}): Policy.Policy<"replays"> => {
   const of = parts(options)
   return Policy.stack(of.deadline, of.retry, of.breaker, of.bulkhead, of.timeout)
 }
@@ -64,7 +64,7 @@ export const standard = (options: StandardOptions = {}): Policy.Policy<"bounds" 
  * @category policies
  * @since 0.1.0
  */
-export const standardOnce = (options: StandardOptions = {}): Policy.Policy<"bounds"> => {
+export const standardOnce = (options: StandardOptions = {}): Policy.Policy<never> => {
   const of = parts({ ...options, attempt: options.attempt ?? (toMillis(options.deadline ?? "1 second") * 3) / 4 })
   return Policy.stack(of.deadline, of.breaker, of.bulkhead, of.timeout)
 }

@@ -18,7 +18,7 @@ import * as TimedOut from "../TimedOut.ts"
  * @category policies
  * @since 0.1.0
  */
-export const timeout = (limit: Duration.Input, options?: { readonly name?: string }): Policy.Policy<"bounds"> => {
+export const timeout = (limit: Duration.Input, options?: { readonly name?: string }): Policy.Policy<never> => {
   const name = options?.name ?? "timeout"
   const limitMillis = toMillis(limit)
   return Policy.fromInstance({
