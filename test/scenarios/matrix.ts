@@ -101,6 +101,7 @@ export const matrix = (downstream: string): void => {
 
   const freshPage = async () => {
     const page = await shop.page(seenSku)
+    checkAlways(page)
     return page.status === 200 && page.headers.get("degradation") === null
   }
   /** Health is what calls observed, so every downstream has to be called again. */
@@ -173,21 +174,23 @@ export const matrix = (downstream: string): void => {
       await until("full quality after the fault", recoveryMillis, freshPage)
       let again = await shop.order(key)
       await until("the order is confirmed with the same key", recoveryMillis, async () => {
+        checkAlways(again)
         if (again.body["status"] === "pending")
           again = await ask(`${shop.api}/orders/${String(again.body["id"])}`, owner)
         else if (again.status === 503) again = await shop.order(key)
         return again.body["status"] === "confirmed"
       })
       const id = String(again.body["id"])
-      await until("payments and inventory are there to be read", recoveryMillis, async () => {
+      const done = async () => {
         const charges = (await shop.journal("payments")).applied.filter((of) => of.idempotencyKey === id)
         const reserved = (await shop.journal("inventory")).applied.filter((of) =>
           of.idempotencyKey?.startsWith(`${id}.`)
         )
-        assert.lengthOf(charges, 1, "charged once")
         const held = reserved.reduce((sum, of) => sum + (of.operation === "reserve" ? 1 : -1), 0)
-        return held === 1
-      })
+        return { charges: charges.length, held }
+      }
+      await until("what was reserved and not used is given back", recoveryMillis, async () => (await done()).held === 1)
+      assert.deepEqual(await done(), { charges: 1, held: 1 }, "charged once, held once")
     })
   })
 }

@@ -36,7 +36,12 @@ export const ask = async (url: string, init: RequestInit = {}): Promise<Seen> =>
 export const until = async (what: string, millis: number, condition: () => Promise<boolean>): Promise<number> => {
   const startedAt = performance.now()
   for (;;) {
-    if (await condition().catch(() => false)) return performance.now() - startedAt
+    const holds = await condition().catch((error: unknown) => {
+      // A server that is not there yet is waited for; a broken promise is told at once.
+      if (error instanceof Error && error.name === "AssertionError") throw error
+      return false
+    })
+    if (holds) return performance.now() - startedAt
     if (performance.now() - startedAt > millis) throw new Error(`not within ${millis} ms: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
