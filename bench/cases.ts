@@ -38,7 +38,7 @@ const stack = Policy.stack(
   Policy.deadline(knobs.deadlineMillis),
   Policy.retry({ times: knobs.retries, base: 25, delayMax: 100 }),
   Policy.circuitBreaker({ minimumCalls: 20, window: "10 seconds" }),
-  Policy.bulkhead({ permits: knobs.permits, waitMax: "100 millis" }),
+  Policy.bulkhead({ permits: knobs.permits, waitMax: "50 millis" }),
   Policy.timeout(knobs.timeoutMillis)
 )
 
