@@ -297,13 +297,19 @@ const makeCall = (label: string, method: Contract.Method, row: AnyRow, shared: S
         )
       }
       const call = shared.client.execute(of).pipe(
-        Effect.flatMap((response) =>
-          Effect.flatMap(boundedText(response, shared.limitBytes), (text): Effect.Effect<unknown, unknown> => {
-            const { status } = response
-            if (status >= 200 && status < 300) return succeeded(text, status)
-            return refused(text, response, payload, clock.currentTimeMillisUnsafe())
-          })
-        ),
+        Effect.flatMap((response): Effect.Effect<unknown, unknown> => {
+          const { status } = response
+          const text = boundedText(response, shared.limitBytes)
+          if (status >= 200 && status < 300) return Effect.flatMap(text, (text) => succeeded(text, status))
+          // What an error means is in its status and headers; a body too large for us adds nothing.
+          return text.pipe(
+            Effect.catchIf(
+              (error) => error instanceof TooLarge,
+              () => Effect.succeed("")
+            ),
+            Effect.flatMap((text) => refused(text, response, payload, clock.currentTimeMillisUnsafe()))
+          )
+        }),
         Effect.catchIf(
           (error): error is { readonly _tag: "HttpClientError" } =>
             typeof error === "object" && error !== null && "_tag" in error && error._tag === "HttpClientError",

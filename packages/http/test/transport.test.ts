@@ -125,6 +125,8 @@ describe("a transport over HTTP", () => {
           assert.strictEqual(seen.detail, "shop/get: the body is larger than 1000 bytes")
         })
       yield* tooLarge(answer(200, text, { "content-length": String(text.length) }))
+      const busy = yield* failure(answer(503, text, { "retry-after": "7" }), limit)
+      assert.deepInclude(busy, { _tag: "Transient", status: 503, retryAfterMillis: 7000 })
       let closed = false
       const endless: Behaviour = (_, response) => {
         response.writeHead(200)
