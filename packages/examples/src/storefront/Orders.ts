@@ -221,8 +221,7 @@ export const layer = Layer.effect(
             Deferred.doneUnsafe(entry.done, Effect.succeed(placed))
           })
         ),
-        Effect.forkIn(scope),
-        Effect.andThen(Deferred.await(entry.done))
+        Effect.forkIn(scope)
       )
 
     const newEntry = (id: string, customerId: string, order: NewOrder): Entry => {
@@ -240,21 +239,28 @@ export const layer = Layer.effect(
     }
 
     return {
+      // An entry that says "running" and the fiber that runs it are one step: a customer who
+      // goes away in between must not leave a key that nobody works on.
       place: (customerId, key, order) =>
-        Effect.suspend(() => {
-          const id = orderIdOf(customerId, key)
-          const known = entries.get(id)
-          if (known === undefined) return begin(id, newEntry(id, customerId, order), order)
-          if (known.fingerprint !== fingerprintOf(order)) return Effect.succeed(keyReused)
-          if (known.state === "open") {
-            known.state = "running"
-            known.done = Deferred.makeUnsafe()
-            return begin(id, known, order)
-          }
-          // The first answer again, also for who comes while it is still being made; one
-          // that was pending tells what has become of it.
-          return Effect.map(Deferred.await(known.done), (first) => latest(known, first))
-        }),
+        Effect.uninterruptibleMask((restore) =>
+          Effect.suspend(() => {
+            const id = orderIdOf(customerId, key)
+            const known = entries.get(id)
+            if (known === undefined) {
+              const entry = newEntry(id, customerId, order)
+              return Effect.andThen(begin(id, entry, order), restore(Deferred.await(entry.done)))
+            }
+            if (known.fingerprint !== fingerprintOf(order)) return Effect.succeed(keyReused)
+            if (known.state === "open") {
+              known.state = "running"
+              known.done = Deferred.makeUnsafe()
+              return Effect.andThen(begin(id, known, order), restore(Deferred.await(known.done)))
+            }
+            // The first answer again, also for who comes while it is still being made; one
+            // that was pending tells what has become of it.
+            return Effect.map(restore(Deferred.await(known.done)), (first) => latest(known, first))
+          })
+        ),
       find: (customerId, id) => {
         const entry = entries.get(id)
         return entry?.customerId === customerId ? entry.order : undefined
