@@ -1,6 +1,6 @@
 /** The laws: each looks at what happened and says what is wrong, or nothing. */
 import type { Spec } from "./scenario.ts"
-import type { CallTrace, Trace } from "./world.ts"
+import { type CallTrace, probeMaxMillis, type Trace } from "./world.ts"
 
 /** A law over one case. */
 export type Law = (trace: Trace) => string | undefined
@@ -17,13 +17,37 @@ const eachCall = (trace: Trace, check: (call: CallTrace) => string | undefined):
   return undefined
 }
 
-/** Nothing runs after a final answer: every attempt ends when its call does, at the latest. */
-export const nothingRunsAfterwards: Law = (trace) =>
-  eachCall(trace, ({ settledAt, attempts }) => {
+/** Sums of virtual milliseconds with a fraction differ in their last digits. */
+const rounding = 1e-6
+
+/**
+ * Nothing runs after a final answer: every attempt ends when its call does, at the latest. Only a probe of a half-open
+ * circuit may outlive its caller, and not for longer than it was told.
+ */
+export const nothingRunsAfterwards: Law = (trace) => {
+  const halfOpen = halfOpenTimes(trace)
+  return eachCall(trace, ({ settledAt, attempts }) => {
     if (settledAt === undefined) return "it never settled"
-    const late = attempts.find(({ end }) => end === undefined || end > settledAt)
+    const late = attempts.find(({ start, end }) => {
+      if (end !== undefined && end <= settledAt) return false
+      const probe = halfOpen.some(({ from, until }) => from <= start && start <= until)
+      return !probe || end === undefined || end - start > probeMaxMillis + rounding
+    })
     return late && `an attempt ran until ${late.end ?? "for ever"}, after the call settled at ${settledAt}`
   })
+}
+
+/** From when until when the circuit was half-open. */
+const halfOpenTimes = ({ signals }: Trace) => {
+  const times: Array<{ readonly from: number; until: number }> = []
+  for (const signal of signals) {
+    if (signal._tag !== "CircuitChanged") continue
+    const last = times.at(-1)
+    if (signal.from === "half-open" && last !== undefined) last.until = signal.at
+    if (signal.to === "half-open") times.push({ from: signal.at, until: Number.POSITIVE_INFINITY })
+  }
+  return times
+}
 
 /** No more attempts than one and the retries. */
 export const attemptsAreLimited: Law = (trace) => {
@@ -38,7 +62,10 @@ export const permanentIsAskedOnce: Law = (trace) => {
   const timeouts = new Set(trace.signals.flatMap((signal) => (signal._tag === "AttemptTimedOut" ? [signal.at] : [])))
   return eachCall(trace, ({ attempts }) => {
     const at = attempts.findIndex(({ does, spoke, end }) => does === "permanent" && spoke && !timeouts.has(end ?? -1))
-    return at >= 0 && at < attempts.length - 1 ? "asked again after a permanent outcome" : undefined
+    const next = attempts[at + 1]
+    // A probe that outlived its timeout says its word too late for the attempt that came after it.
+    const heard = next !== undefined && next.start >= (attempts[at]?.end ?? 0)
+    return at >= 0 && heard ? "asked again after a permanent outcome" : undefined
   })
 }
 
@@ -94,9 +121,9 @@ export const deadlinesHold: Law = (trace) => {
   })
 }
 
-/** After the storm a healthy downstream is reached again. */
+/** After the storm a healthy downstream is reached again, and its circuit is closed. */
 export const recovers: Law = ({ afterwards }) =>
-  afterwards === "answered" ? undefined : `a healthy call ended ${afterwards}`
+  afterwards === "answered" ? undefined : `after ten healthy calls: ${afterwards}`
 
 /** The oracle: where nothing is wrong, every call is answered by one attempt. */
 export const healthyAnswers: Law = (trace) =>

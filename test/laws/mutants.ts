@@ -17,17 +17,6 @@ const replacing =
 
 const isKind = <K extends Spec["kind"]>(spec: Spec, kind: K): spec is Extract<Spec, { kind: K }> => spec.kind === kind
 
-/** Puts something around the sound policy; its state is still shown. */
-const around = (policy: Policy.Policy, wrap: (inner: Policy.Interceptor) => Policy.Interceptor): Policy.Policy => ({
-  parts: policy.parts.map((part) => ({
-    ...part,
-    build: Effect.map(part.build, (instance) => ({
-      state: instance.state,
-      bind: (row) => wrap(instance.bind(row))
-    }))
-  }))
-})
-
 const full = <A, T, P>(): Call.Call<A, T, P | Refused.Refused> =>
   Effect.succeed(Result.fail(Refused.make({ policy: "bulkhead", reason: "BULKHEAD_FULL" })))
 
@@ -38,11 +27,12 @@ const bulkhead = (
 ): Policy.Policy =>
   Policy.fromInstance({
     kind: "bulkhead",
-    make: Effect.sync(() => {
-      const count = { running: 0 }
-      const interceptor = enter(count, permits)
-      return { bind: () => interceptor, state: () => ({ ...count }) }
-    })
+    make: () =>
+      Effect.sync(() => {
+        const count = { running: 0 }
+        const interceptor = enter(count, permits)
+        return { form: { _tag: "Wrap", bind: () => interceptor }, state: () => ({ ...count }) }
+      })
   })
 
 /** Marks a permanent outcome while it passes a breaker as if it were a failure. */
@@ -225,7 +215,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     law: "onlyFailuresOpen",
     kind: "firm",
     maker: replacing("circuitBreaker", (spec) =>
-      around(
+      Policy.around(
         sound(spec),
         (inner) => (call) =>
           inner(
@@ -248,7 +238,7 @@ export const mutants: ReadonlyArray<Mutant> = [
     law: "refusalsAreInstant",
     kind: "stormy",
     maker: replacing("circuitBreaker", (spec) =>
-      around(
+      Policy.around(
         sound(spec),
         (inner) => (call) =>
           Effect.tap(inner(call), (result) =>
@@ -264,23 +254,24 @@ export const mutants: ReadonlyArray<Mutant> = [
     maker: replacing("circuitBreaker", (spec) => {
       let lost = 0
       const breaker = sound(spec)
+      const lossy = Policy.around(
+        breaker,
+        (inner, _, instance) => (call) =>
+          Effect.suspend(() => {
+            const halfOpen = instance.state()["circuit"] !== "closed"
+            return Effect.onInterrupt(inner(call), () =>
+              Effect.sync(() => {
+                if (halfOpen) lost++
+              })
+            )
+          })
+      )
       return {
-        parts: breaker.parts.map((part) => ({
+        parts: lossy.parts.map((part) => ({
           ...part,
           build: Effect.map(part.build, (instance) => ({
-            state: () => ({ ...instance.state(), probing: Number(instance.state()["probing"]) + lost }),
-            bind: (row: Policy.Row): Policy.Interceptor => {
-              const inner = instance.bind(row)
-              return (call) =>
-                Effect.suspend(() => {
-                  const halfOpen = instance.state()["circuit"] !== "closed"
-                  return Effect.onInterrupt(inner(call), () =>
-                    Effect.sync(() => {
-                      if (halfOpen) lost++
-                    })
-                  )
-                })
-            }
+            ...instance,
+            state: () => ({ ...instance.state(), probing: Number(instance.state()["probing"]) + lost })
           }))
         }))
       }

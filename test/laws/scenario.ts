@@ -36,6 +36,8 @@ export interface Scenario {
   readonly stack: ReadonlyArray<Spec>
   readonly callers: ReadonlyArray<Caller>
   readonly preemption: number
+  /** Whether neighbours in the stack share frames; every law holds either way. */
+  readonly fused: boolean
 }
 
 const spec = (kind: Spec["kind"], of: Choices): Spec => {
@@ -79,7 +81,8 @@ export const stormy = (seed: number, of: Choices): Scenario => ({
     abortAfter: of.chance(0.3) ? of.pick([-of.between(1, 12), -of.between(1, 12), 1, of.between(0, 120)]) : undefined,
     steps: [step(of), step(of), step(of), step(of)]
   })),
-  preemption: of.pick([0, 0.02, 0.1, 0.3])
+  preemption: of.pick([0, 0.02, 0.1, 0.3]),
+  fused: of.chance(0.5)
 })
 
 /** How long a healthy downstream takes for its answer. */
@@ -109,7 +112,8 @@ export const healthy = (seed: number, of: Choices): Scenario => {
       abortAfter: undefined,
       steps: [{ does: "answer", millis: healthyMillis }]
     })),
-    preemption: of.pick([0, 0.02, 0.1, 0.3])
+    preemption: of.pick([0, 0.02, 0.1, 0.3]),
+    fused: of.chance(0.5)
   }
 }
 

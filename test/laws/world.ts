@@ -10,11 +10,15 @@ import { runVirtually } from "./pump.ts"
 import { choices } from "./random.ts"
 import type { Caller, Scenario, Spec } from "./scenario.ts"
 
-/** One attempt at the downstream. `end` is absent while it runs; `spoke` says that the downstream had its say. */
+/**
+ * One attempt at the downstream. `end` is absent while it runs; `spoke` says that the downstream had its say;
+ * `orphan` that its caller was gone before it ended.
+ */
 export interface AttemptTrace {
   readonly start: number
   end: number | undefined
   spoke: boolean
+  orphan: boolean
   readonly does: string
 }
 
@@ -33,12 +37,15 @@ export interface Trace {
   readonly inFlightMost: number
   readonly signals: ReadonlyArray<Signal.Signal>
   readonly state: Readonly<Record<string, number | string | boolean>>
-  /** How a healthy call ended after everything was over, at the tenth try at the latest. */
+  /** How the tenth healthy call ended after everything was over; a circuit that is not closed by then. */
   readonly afterwards: string
 }
 
 /** Makes the policy of a spec; a planted bug replaces some of them. */
 export type Maker = (spec: Spec) => Policy.Policy
+
+/** How long a probe may outlive its caller. */
+export const probeMaxMillis = 1000
 
 /** The policies as they are. */
 export const sound: Maker = (spec) => {
@@ -50,7 +57,14 @@ export const sound: Maker = (spec) => {
     case "retry":
       return Policy.retry({ times: spec.times, base: 5, delayMax: 20 })
     case "circuitBreaker":
-      return Policy.circuitBreaker({ ...spec, failureRate: 0.5, openFor: spec.openMillis, window: "1 second" })
+      return Policy.circuitBreaker({
+        ...spec,
+        failureRate: 0.5,
+        openFor: spec.openMillis,
+        openMax: 4 * spec.openMillis,
+        window: "1 second",
+        probeMax: probeMaxMillis
+      })
     case "bulkhead":
       return Policy.bulkhead({ ...spec, waitMax: spec.waitMillis })
   }
@@ -95,20 +109,30 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
     const bus = yield* Signal.make
     yield* bus.subscribe((signal) => signals.push(signal))
     const policy = Policy.stack(...scenario.stack.map(maker))
-    const built = yield* Policy.build(policy, { downstream: "d", method: "m", bus })
+    const built = yield* Policy.build(policy, { downstream: "d", method: "m", bus }, { fused: scenario.fused })
     const clock = yield* Clock.Clock
     const now = () => clock.currentTimeMillisUnsafe()
     let inFlight = 0
     let inFlightMost = 0
+
+    const orphan = (trace: CallTrace) => {
+      for (const attempt of trace.attempts) {
+        if (attempt.end !== undefined || attempt.orphan) continue
+        attempt.orphan = true
+        inFlight--
+      }
+    }
 
     const attempt = (caller: Caller, trace: CallTrace): Outcome =>
       Effect.suspend(() => {
         let mine: AttemptTrace | undefined
         const body = Effect.suspend(() => {
           const step = caller.steps[Math.min(trace.attempts.length, caller.steps.length - 1)] ?? caller.steps[0]
-          mine = { start: now(), end: undefined, spoke: false, does: step.does }
+          // Who asks again has given up the attempt before, and only a probe goes on without its caller.
+          orphan(trace)
+          mine = { start: now(), end: undefined, spoke: false, orphan: trace.settledAt !== undefined, does: step.does }
           trace.attempts.push(mine)
-          inFlightMost = Math.max(inFlightMost, ++inFlight)
+          if (!mine.orphan) inFlightMost = Math.max(inFlightMost, ++inFlight)
           return step.millis === 0 ? outcome(step.does) : Effect.delay(outcome(step.does), step.millis)
         })
         // The attempt begins inside the frame that notes its end: the witness must have no gap of its own.
@@ -117,7 +141,7 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
             if (mine === undefined) return
             mine.end = now()
             mine.spoke = Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)
-            inFlight--
+            if (!mine.orphan) inFlight--
           })
         )
       })
@@ -132,6 +156,7 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
         fiber.addObserver((exit) => {
           trace.settledAt = now()
           trace.result = wordOf(exit)
+          orphan(trace)
         })
         if (caller.abortAfter === undefined) yield* Fiber.await(fiber)
         else {
@@ -149,15 +174,19 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
     yield* Effect.sleep(quietMillis)
     // What still hangs hangs because no policy bounds it: its caller goes away.
     yield* Fiber.interrupt(all)
+    yield* Effect.sleep(probeMaxMillis)
     const state = Object.assign({}, ...built.parts.map(({ instance }) => instance.state()))
 
+    // Ten healthy calls, one a second: enough for the longest open time, the probes, and a ramp.
     let afterwards = ""
-    for (let i = 0; i < 10 && afterwards !== "answered"; i++) {
+    for (let i = 0; i < 10; i++) {
       yield* Effect.sleep(1000)
       const fiber = yield* Effect.forkChild(built.intercept(Call.answer("well")))
       yield* Effect.sleep(1)
       afterwards = wordOf(yield* Fiber.await(fiber))
     }
+    const circuits = built.parts.flatMap(({ instance }) => instance.state()["circuit"] ?? [])
+    if (circuits.some((circuit) => circuit !== "closed")) afterwards = `the circuit is ${circuits.join(", ")}`
     return { scenario, calls, inFlightMost, signals, state, afterwards }
   }).pipe(Effect.scoped, Random.withSeed(`laws ${scenario.seed}`))
 

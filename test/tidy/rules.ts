@@ -76,9 +76,12 @@ export const noRealTime: Rule = (file) =>
       )
     : []
 
+/** A process runs its service; core starts fibers beside their callers in one place. */
+const mayRun = new Set(["packages/http/src/Server.ts", "packages/core/src/internal/fork.ts"])
+
 /** No nested runs inside services; the edge of the process is the only place. */
 export const noNestedRuns: Rule = (file) =>
-  /^packages\/(core|http)\/src\//.test(file.path) && file.path !== "packages/http/src/Server.ts"
+  /^packages\/(core|http)\/src\//.test(file.path) && !mayRun.has(file.path)
     ? findings(file, /\bEffect\.run[A-Z]\w*/g, (match) => `${match} belongs to the edge of the process`)
     : []
 

@@ -24,7 +24,8 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import type { Part, Policy } from "./Policy.ts"
+import { initials } from "./Knob.ts"
+import type { Facts, Part, Policy } from "./Policy.ts"
 
 /**
  * The layer of a ring was given policies that cannot work together. `problems`
@@ -41,27 +42,64 @@ export class InvalidComposition extends Schema.TaggedError<InvalidComposition>()
   }
 }
 
-const millis = (part: Part, knob: string): number => {
-  const value = part.knobs[knob]
+/** A part with the values of its knobs, and the name by which its stack tells it from others of its name. */
+interface Placed {
+  readonly part: Part
+  readonly kind: string
+  readonly name: string
+  readonly values: Facts
+}
+
+/**
+ * The names of a stack's parts, in their order: a name that occurs again gets `#2`,
+ * `#3` and so on, so that each knob has an address of its own.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const namesOf = (parts: ReadonlyArray<Pick<Part, "name">>): ReadonlyArray<string> => {
+  const seen = new Map<string, number>()
+  return parts.map(({ name }) => {
+    const nth = (seen.get(name) ?? 0) + 1
+    seen.set(name, nth)
+    return nth === 1 ? name : `${name}#${nth}`
+  })
+}
+
+const placed = ({ parts }: Policy, valuesOf: (part: Part) => Facts): ReadonlyArray<Placed> => {
+  const names = namesOf(parts)
+  return parts.map((part, at) => ({ part, kind: part.kind, name: names[at] ?? part.name, values: valuesOf(part) }))
+}
+
+const initially = (part: Part): Facts => initials(part.knobs)
+
+const millis = (part: Placed, knob: string): number => {
+  const value = part.values[knob]
   return typeof value === "number" ? value : Number.NaN
 }
 
-const ofKind = (parts: ReadonlyArray<Part>, kind: string) => parts.filter((part) => part.kind === kind)
+const ofKind = (parts: ReadonlyArray<Placed>, kind: string) => parts.filter((part) => part.kind === kind)
 
-const show = (part: Part, knob: string) => `${part.name}.${knob} (${String(part.knobs[knob])} ms)`
+const show = (part: Placed, knob: string) => `${part.name}.${knob} (${String(part.values[knob])} ms)`
 
-/** The sum of the longest backoffs of a retry; 0 where its schedule is its own. */
-const backoffMillis = (part: Part): number => {
-  if (part.knobs["ownSchedule"] === true) return 0
+/** The sum of the longest backoffs of a retry. */
+const backoffMillis = (part: Placed): number => {
+  const most = millis(part, "delayMaxMillis")
+  // A schedule of one's own and decorrelated jitter may ask for the longest wait at once.
+  const early = part.values["ownSchedule"] === true || part.values["backoff"] === "decorrelated"
   let sum = 0
   for (let n = 0; n < millis(part, "times"); n++) {
-    sum += Math.min(millis(part, "delayMaxMillis"), millis(part, "baseMillis") * 2 ** n)
+    sum += early ? most : Math.min(most, millis(part, "baseMillis") * 2 ** n)
   }
   return sum
 }
 
+/** The wait of a breaker for its probe, or of a call for a permit. */
+const queueMillis = (part: Placed): number =>
+  millis(part, "queueMax") > 0 && part.values["mode"] === "on" ? millis(part, "waitMaxMillis") : 0
+
 /** The longest that a stack may take, from the innermost policy out; `Infinity` without a bound. */
-const worstMillis = (parts: ReadonlyArray<Part>): number =>
+const worstMillis = (parts: ReadonlyArray<Placed>): number =>
   parts.reduceRight((inner, part) => {
     switch (part.kind) {
       case "timeout":
@@ -69,14 +107,17 @@ const worstMillis = (parts: ReadonlyArray<Part>): number =>
         return Math.min(inner, millis(part, "limitMillis"))
       case "retry":
         return (1 + millis(part, "times")) * inner + backoffMillis(part)
+      case "circuitBreaker":
+        return inner + millis(part, "probeWaitMillis")
       case "bulkhead":
-        return inner + (millis(part, "queueMax") > 0 ? millis(part, "waitMaxMillis") : 0)
+      case "adaptiveLimit":
+        return inner + queueMillis(part)
       default:
         return inner
     }
   }, Number.POSITIVE_INFINITY)
 
-type Rule = (parts: ReadonlyArray<Part>) => Iterable<string>
+type Rule = (parts: ReadonlyArray<Placed>) => Iterable<string>
 
 const attemptFitsDeadline: Rule = function* (parts) {
   for (const deadline of ofKind(parts, "deadline")) {
@@ -105,7 +146,8 @@ const retriesFitDeadline: Rule = function* (parts) {
 const windowHoldsAttempts: Rule = function* (parts) {
   for (const breaker of ofKind(parts, "circuitBreaker")) {
     for (const timeout of ofKind(parts, "timeout")) {
-      if (millis(breaker, "windowMillis") < 2 * millis(timeout, "limitMillis")) {
+      const tooShort = millis(breaker, "windowMillis") < 2 * millis(timeout, "limitMillis")
+      if (millis(breaker, "windowCalls") === 0 && tooShort) {
         yield `${show(breaker, "windowMillis")} must be at least twice ${show(timeout, "limitMillis")}: timeouts would leave the window before they are counted together`
       }
     }
@@ -113,7 +155,7 @@ const windowHoldsAttempts: Rule = function* (parts) {
 }
 
 const waitFitsDeadline: Rule = function* (parts) {
-  for (const bulkhead of ofKind(parts, "bulkhead")) {
+  for (const bulkhead of parts.filter(({ kind }) => kind === "bulkhead" || kind === "adaptiveLimit")) {
     for (const deadline of ofKind(parts, "deadline")) {
       if (millis(bulkhead, "waitMaxMillis") >= millis(deadline, "limitMillis")) {
         yield `${show(bulkhead, "waitMaxMillis")} must be shorter than ${show(deadline, "limitMillis")}: a call would spend its whole deadline in the queue`
@@ -143,9 +185,9 @@ const breakerSeesHanging: Rule = function* (parts) {
 }
 
 const eachPartOnce: Rule = function* (parts) {
-  for (const part of new Set(parts)) {
-    if (parts.indexOf(part) !== parts.lastIndexOf(part)) {
-      yield `${part.name} stands in the stack twice as the same value: a call would take its permit twice; make a second value`
+  for (const [at, placed] of parts.entries()) {
+    if (parts.slice(0, at).some(({ part }) => part === placed.part)) {
+      yield `${placed.part.name} stands in the stack twice as the same value: a call would take its permit twice; make a second value`
     }
   }
 }
@@ -161,15 +203,18 @@ const rules: ReadonlyArray<Rule> = [
 ]
 
 /**
- * What cannot work in a stack: a sentence each, none for a sound one.
+ * What cannot work in a stack: a sentence each, none for a sound one. `valuesOf`
+ * gives other values of the knobs than those of the code, so that a change of a
+ * running service is judged by the same rules.
  *
  * @category validation
  * @since 0.1.0
  */
-export const problemsOf = (policy: Policy): ReadonlyArray<string> => {
-  const own = policy.parts.flatMap((part) => part.problems.map((problem) => `${part.name}.${problem}`))
+export const problemsOf = (policy: Policy, valuesOf: (part: Part) => Facts = initially): ReadonlyArray<string> => {
+  const parts = placed(policy, valuesOf)
+  const own = parts.flatMap(({ part, name, values }) => part.problems(values).map((problem) => `${name}.${problem}`))
   // A knob that is wrong by itself makes every comparison with it meaningless.
-  return own.length > 0 ? own : rules.flatMap((rule) => [...rule(policy.parts)])
+  return own.length > 0 ? own : rules.flatMap((rule) => [...rule(parts)])
 }
 
 /**
@@ -179,11 +224,68 @@ export const problemsOf = (policy: Policy): ReadonlyArray<string> => {
  * @category validation
  * @since 0.1.0
  */
-export const problemsOfBudget = ({ parts }: Policy, budgetMillis: number): ReadonlyArray<string> => {
+export const problemsOfBudget = (
+  policy: Policy,
+  budgetMillis: number,
+  valuesOf: (part: Part) => Facts = initially
+): ReadonlyArray<string> => {
+  const parts = placed(policy, valuesOf)
   const worst = worstMillis(parts)
   if (!(worst > budgetMillis) || worst === Number.POSITIVE_INFINITY) return []
   const bounds = parts.filter((part) => part.kind === "deadline" || part.kind === "timeout")
   return [
     `${bounds.map((part) => show(part, "limitMillis")).join(", ")}: a call may take ${worst} ms, which is longer than the contract's info.budget (${budgetMillis} ms)`
   ]
+}
+
+/**
+ * The longest that a call may take, in milliseconds; `Infinity` without a bound.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const worstLatencyMillis = (policy: Policy, valuesOf: (part: Part) => Facts = initially): number =>
+  worstMillis(placed(policy, valuesOf))
+
+/**
+ * How many requests the downstream may get for one call in the worst case, as a
+ * mean over many calls: a retry with a budget adds at most its share.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const worstLoad = (policy: Policy, valuesOf: (part: Part) => Facts = initially): number =>
+  placed(policy, valuesOf).reduce((load, part) => {
+    switch (part.kind) {
+      case "retry":
+        return (
+          load *
+          (1 +
+            (part.values["budget"] === true
+              ? Math.min(millis(part, "times"), millis(part, "budgetRatio"))
+              : millis(part, "times")))
+        )
+      case "hedge":
+        return load * (1 + millis(part, "budgetRatio"))
+      default:
+        return load
+    }
+  }, 1)
+
+/** Above this a downstream in trouble is given more of it. */
+const loadMax = 2
+
+/**
+ * What may work and is still not wise: a sentence each.
+ *
+ * @category validation
+ * @since 0.1.0
+ */
+export const warningsOf = (policy: Policy, valuesOf: (part: Part) => Facts = initially): ReadonlyArray<string> => {
+  const load = worstLoad(policy, valuesOf)
+  return load > loadMax
+    ? [
+        `a call may become ${load} requests: a downstream in trouble gets ${load} times its load; give the retry a budget (RetryBudget.make())`
+      ]
+    : []
 }

@@ -5,10 +5,13 @@
  * **Details**
  *
  * A refusal is a value inside a `Call`, so an outer retry never hammers an open
- * circuit, and it takes no virtual time.
+ * circuit, and it takes no virtual time. It is the one structured record of why:
+ * the same in the error, the signal, the log and the problem body.
  *
  * **Gotchas**
  *
+ * It is a plain object, not an `Error`: a service under overload refuses more than
+ * it answers, and a stack trace would cost twenty times the refusal.
  * `reason` is one of {@link RefusalReason} for the policies of this package and
  * any UPPER_SNAKE word for a policy of your own.
  *
@@ -23,8 +26,6 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
-import { stackless } from "./internal/stackless.ts"
 
 /**
  * The reasons for which the policies of this package refuse, and a transport that
@@ -37,30 +38,74 @@ export type RefusalReason =
   | "CIRCUIT_OPEN"
   | "BULKHEAD_FULL"
   | "BULKHEAD_WAIT_EXCEEDED"
+  | "CONCURRENCY_LIMITED"
+  | "RATE_LIMITED"
   | "DEADLINE_EXCEEDED"
   | "UNSENDABLE_REQUEST"
 
 /**
- * The refusal: which policy, why (UPPER_SNAKE), and the milliseconds after which
- * asking again makes sense, where the policy knows.
+ * What a policy may say about a refusal. `state` holds the counters at that moment.
  *
- * @category errors
+ * @category models
  * @since 0.1.0
  */
-export class Refused extends Schema.TaggedError<Refused>()("Refused", {
-  policy: Schema.String,
-  reason: Schema.String,
-  retryAfterMillis: Schema.optionalKey(Schema.Finite)
-}) {}
+export interface Fields {
+  readonly policy: string
+  readonly reason: RefusalReason | (string & {})
+  /** After how many milliseconds asking again makes sense, where the policy knows. */
+  readonly retryAfterMillis?: number | undefined
+  /** Whose share it was, for policies that keep a state per key. */
+  readonly key?: string | undefined
+  /** What was left of the call's deadline, in milliseconds. */
+  readonly deadlineLeftMillis?: number | undefined
+  readonly state?: Readonly<Record<string, number | string | boolean>> | undefined
+}
 
 /**
- * Makes a refusal without a stack trace.
+ * The refusal.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Refused {
+  readonly _tag = "Refused"
+  readonly policy: string
+  readonly reason: string
+  readonly retryAfterMillis: number | undefined
+  readonly key: string | undefined
+  readonly deadlineLeftMillis: number | undefined
+  readonly state: Fields["state"]
+
+  constructor(fields: Fields) {
+    this.policy = fields.policy
+    this.reason = fields.reason
+    this.retryAfterMillis = fields.retryAfterMillis
+    this.key = fields.key
+    this.deadlineLeftMillis = fields.deadlineLeftMillis
+    this.state = fields.state
+  }
+}
+
+/**
+ * Makes a refusal.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (fields: {
-  readonly policy: string
-  readonly reason: RefusalReason | (string & {})
-  readonly retryAfterMillis?: number
-}): Refused => stackless(() => new Refused(fields))
+export const make = (fields: Fields): Refused => new Refused(fields)
+
+/**
+ * The record of a refusal without what is not known: what logs, spans and problem
+ * bodies show.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const record = (refused: Refused): Fields => ({
+  policy: refused.policy,
+  reason: refused.reason,
+  ...(refused.retryAfterMillis === undefined ? {} : { retryAfterMillis: refused.retryAfterMillis }),
+  ...(refused.key === undefined ? {} : { key: refused.key }),
+  ...(refused.deadlineLeftMillis === undefined ? {} : { deadlineLeftMillis: refused.deadlineLeftMillis }),
+  ...(refused.state === undefined ? {} : { state: refused.state })
+})

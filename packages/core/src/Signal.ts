@@ -35,6 +35,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Quality } from "./Answer.ts"
+import type { Refused } from "./Refused.ts"
 
 /**
  * The labels and the time that every signal has.
@@ -62,7 +63,26 @@ export type Outcome = "answered" | "permanent" | "degraded" | "unavailable" | "i
  * @category models
  * @since 0.1.0
  */
-export type CircuitState = "closed" | "open" | "half-open"
+export type CircuitState = "closed" | "open" | "half-open" | "ramp"
+
+/**
+ * Why a circuit changed its state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CircuitReason =
+  | "failure-rate"
+  | "slow-rate"
+  | "consecutive-failures"
+  | "open-time-over"
+  | "probes-answered"
+  | "probes-failed"
+  | "probes-lost"
+  | "ramp-complete"
+  | "relapse"
+  | "reported-healthy"
+  | "by-hand"
 
 /**
  * Everything that the parts of this package tell.
@@ -79,15 +99,38 @@ export type Signal =
       readonly delayMillis: number
       readonly cause: string
     })
-  | (Labels & { readonly _tag: "CallRefused"; readonly policy: string; readonly reason: string })
+  /** A transient error was not retried although retries were left, and why. */
+  | (Labels & {
+      readonly _tag: "RetryDenied"
+      readonly attempt: number
+      readonly reason: "budget" | "deadline" | "callee" | "schedule" | "may-be-applied"
+    })
+  | (Labels & { readonly _tag: "Hedged"; readonly delayMillis: number })
+  | (Labels & { readonly _tag: "HedgeWon" })
+  /** With `dark`, the policy only counted, and the call went on. */
+  | (Labels & {
+      readonly _tag: "CallRefused"
+      readonly policy: string
+      readonly reason: string
+      readonly dark: boolean
+      readonly refused: Refused
+    })
   | (Labels & {
       readonly _tag: "CircuitChanged"
+      readonly policy: string
       readonly from: CircuitState
       readonly to: CircuitState
+      readonly reason: CircuitReason
+      /** Calls, failures and slow calls of the window that it was judged by. */
       readonly calls: number
       readonly failures: number
+      readonly slow: number
+      /** How long it stays open at most before it probes. */
       readonly openMillis?: number
+      readonly key?: string
     })
+  /** A limit that follows what it observes has moved: a concurrency limit in calls, a timeout in milliseconds. */
+  | (Labels & { readonly _tag: "LimitMoved"; readonly policy: string; readonly from: number; readonly to: number })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
   | (Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string })
 

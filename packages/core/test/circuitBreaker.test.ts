@@ -7,7 +7,15 @@ import * as Result from "effect/Result"
 import { TestClock } from "effect/testing"
 import { bad, declined, ending, good, living, script } from "./kit.ts"
 
-const options = { failureRate: 0.5, minimumCalls: 4, window: "10 seconds", openFor: "1 second", probes: 2 } as const
+const options = {
+  failureRate: 0.5,
+  minimumCalls: 4,
+  window: "10 seconds",
+  openFor: "1 second",
+  jitter: 0,
+  probes: 2,
+  ramp: false
+} as const
 
 const breaker = Effect.map(
   Effect.suspend(() => living(Policy.circuitBreaker(options))),
@@ -132,7 +140,7 @@ describe("circuitBreaker", () => {
       assert.strictEqual(yield* hint, 1000)
       yield* TestClock.adjust("1 second")
       yield* Effect.forEach([1, 2], () => Effect.forkChild(ask(Effect.never)))
-      yield* TestClock.adjust("10 seconds")
+      yield* TestClock.adjust("5 seconds")
       assert.isUndefined(yield* hint)
     })
   )
@@ -162,7 +170,7 @@ describe("circuitBreaker", () => {
     })
   )
 
-  it.effect("lets no more probes in than it has, and frees the place of an interrupted one", () =>
+  it.effect("lets no more probes in than it has, and a probe outlives its caller", () =>
     Effect.gen(function* () {
       const { ask, state } = yield* breaker
       yield* times(4, ask(bad))
@@ -171,7 +179,10 @@ describe("circuitBreaker", () => {
       yield* Effect.yieldNow
       assert.strictEqual(yield* ask(good), "CIRCUIT_OPEN")
       yield* Effect.forEach(probes, Fiber.interrupt)
-      assert.deepEqual(state(), { circuit: "half-open", probing: 0 })
+      assert.deepEqual(state(), { circuit: "half-open", probing: 2 }, "their outcome is worth knowing")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(state().circuit, "open", "a probe that never ends has failed")
+      yield* TestClock.adjust("2 seconds")
       assert.strictEqual(yield* ask(good), "answered")
     })
   )

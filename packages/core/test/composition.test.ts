@@ -66,14 +66,14 @@ const unsound: ReadonlyArray<{
   {
     title: "an endless timeout",
     policy: timeout(Number.POSITIVE_INFINITY),
-    says: ["timeout.limit must be a finite duration above zero"]
+    says: ["timeout.limitMillis must be a finite duration above zero"]
   },
   {
-    title: "no retries",
-    policy: retry({ times: 0 }),
-    says: ["retry.times must be a whole number of at least 1 and at most 20"]
+    title: "less than no retries",
+    policy: retry({ times: -1 }),
+    says: ["retry.times must be a whole number of at least 0 and at most 20"]
   },
-  { title: "a name of one's own", policy: timeout(0, { name: "slowest" }), says: ["slowest.limit must be"] }
+  { title: "a name of one's own", policy: timeout(0, { name: "slowest" }), says: ["slowest.limitMillis must be"] }
 ]
 
 describe("a stack that cannot work", () => {

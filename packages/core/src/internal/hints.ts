@@ -21,3 +21,11 @@ export const word = (error: unknown): string => {
   if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
   return "unknown"
 }
+
+/** Whether the downstream said that it has too much to do. */
+export const overloaded = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "pushback") && error.pushback === "overloaded"
+
+/** Whether the downstream said that asking again is of no use. */
+export const doNotRetry = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "pushback") && error.pushback === "do-not-retry"

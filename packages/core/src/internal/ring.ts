@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Answer from "../Answer.ts"
 import { Attempt } from "../Attempt.ts"
-import { InvalidComposition, problemsOf, problemsOfBudget } from "../Composition.ts"
+import { InvalidComposition, namesOf, problemsOf, problemsOfBudget } from "../Composition.ts"
 import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
@@ -109,6 +109,7 @@ const makeMethod = (
     // The JSON codec throws where a payload has no faithful text form; two payloads never share a key.
     const encode = Schema.encodeUnknownSync(Schema.toCodecJson(method.payload))
     const degrades = method.onOutage !== "fail"
+    const names = namesOf(policy.parts)
     let observed: Observed = {}
 
     const ended = (clock: Clock.Clock, startedAt: number, outcome: Signal.Outcome): void => {
@@ -178,10 +179,10 @@ const makeMethod = (
         name: row.method,
         idempotency: method.idempotency,
         onOutage: method.onOutage,
-        policies: built.parts.map(({ part, instance }) => ({
+        policies: built.parts.map(({ part, instance }, at) => ({
           kind: part.kind,
-          name: part.name,
-          knobs: part.knobs,
+          name: names[at] ?? part.name,
+          knobs: { ...instance.values },
           state: instance.state()
         })),
         fallback: (fallback?.steps ?? []).map(({ kind, quality, knobs }) => ({ kind, quality, knobs })),

@@ -3,12 +3,11 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Call } from "../Call.ts"
-import { toMillis } from "../internal/duration.ts"
-import { durationProblems, integerProblems } from "../internal/problems.ts"
-import { refuse } from "../internal/refuse.ts"
+import type { Attempt } from "../Gate.ts"
+import { PerKey } from "../internal/perKey.ts"
+import { Permits } from "../internal/permits.ts"
+import * as Knob from "../Knob.ts"
 import * as Policy from "../Policy.ts"
-import type { Refused } from "../Refused.ts"
 
 /**
  * The knobs of a bulkhead.
@@ -24,18 +23,25 @@ export interface BulkheadOptions {
   readonly queueMax?: number
   /** How long a call may wait. Default 200 ms. */
   readonly waitMax?: Duration.Input
+  /**
+   * Who is served first: `fifo`, the default, is fair; `lifo` serves those who still
+   * have time; `adaptive` is fair until half of the queue is taken.
+   */
+  readonly order?: "fifo" | "lifo" | "adaptive"
+  /** `dark` counts whom it would refuse and lets them pass. Default `on`. */
+  readonly mode?: "on" | "dark" | "off"
+  /** Permits and a queue for each key of a call, for at most so many keys. Default 0: the same for all. */
+  readonly keysMax?: number
 }
 
-/** One call at the bulkhead. The flag is the permit: whoever clears `held` gives it back. */
-interface Ticket {
-  held: boolean
-  wake: (() => void) | undefined
-}
+/** Whether a call holds a permit that all share, or one of its key. */
+const sharedToken = 1
+const keyedToken = 2
 
 /**
- * Lets `permits` calls run, `queueMax` wait in order of arrival for at most
- * `waitMax`, and refuses the rest at once with `BULKHEAD_FULL`. An interrupted
- * waiter frees its place, an interrupted call its permit.
+ * Lets `permits` calls run, `queueMax` wait for at most `waitMax`, and refuses the
+ * rest at once with `BULKHEAD_FULL`. An interrupted waiter frees its place, an
+ * interrupted call its permit. Fewer permits take effect as calls end, more at once.
  *
  * The same value in two rows is one bulkhead.
  *
@@ -45,70 +51,57 @@ interface Ticket {
 export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<"unbounded"> => {
   const name = options.name ?? "bulkhead"
   const permits = options.permits ?? 32
-  const queueMax = options.queueMax ?? permits
-  const waitMax = options.waitMax ?? "200 millis"
-  const waitMaxMillis = toMillis(waitMax)
-
-  return Policy.fromInstance<"unbounded">({
+  return Policy.fromInstance({
     kind: "bulkhead",
     name,
-    knobs: { permits, queueMax, waitMaxMillis },
-    problems: [
-      ...integerProblems("permits", permits, 1),
-      ...integerProblems("queueMax", queueMax, 0),
-      ...durationProblems("waitMax", waitMax)
-    ],
-    make: Effect.sync(() => {
-      let running = 0
-      // A Set keeps arrival order and lets an interrupted waiter leave in one step.
-      const waiting = new Set<Ticket>()
-
-      const release = (ticket: Ticket): void => {
-        waiting.delete(ticket)
-        if (!ticket.held) return
-        ticket.held = false
-        const [next] = waiting
-        if (next === undefined) {
-          running--
-          return
+    marks: ["unbounded"],
+    knobs: {
+      mode: Knob.word(options.mode ?? "on", ["on", "dark", "off"]),
+      permits: Knob.count(permits),
+      queueMax: Knob.count(options.queueMax ?? permits, { least: 0, most: 1_000_000 }),
+      waitMaxMillis: Knob.millis(options.waitMax ?? "200 millis"),
+      order: Knob.word(options.order ?? "fifo", ["fifo", "lifo", "adaptive"]),
+      keysMax: Knob.count(options.keysMax ?? 0, { least: 0, most: 100_000 })
+    },
+    make: (values) =>
+      Effect.sync(() => {
+        const rule = {
+          policy: name,
+          full: "BULKHEAD_FULL",
+          late: "BULKHEAD_WAIT_EXCEEDED",
+          permits: () => values.permits,
+          queueMax: () => values.queueMax,
+          waitMillis: () => values.waitMaxMillis,
+          order: () => values.order,
+          mode: () => values.mode
         }
-        // The permit passes on directly, so nobody can overtake the queue.
-        waiting.delete(next)
-        next.held = true
-        next.wake?.()
-      }
-
-      /** True once the permit is held, false when the wait was too long. */
-      const wait = (ticket: Ticket): Effect.Effect<boolean> =>
-        Effect.callback<boolean>((resume) => {
-          if (ticket.held) return resume(Effect.succeed(true))
-          ticket.wake = () => resume(Effect.succeed(true))
-        }).pipe(Effect.timeoutOrElse({ duration: waitMaxMillis, orElse: () => Effect.succeed(false) }))
-
-      return {
-        bind: (row) => {
-          const full = refuse(row, { policy: name, reason: "BULKHEAD_FULL" })
-          const late = refuse(row, { policy: name, reason: "BULKHEAD_WAIT_EXCEEDED" })
-          return <A, T, P>(call: Call<A, T, P>): Call<A, T, P | Refused> =>
-            Effect.suspend(() => {
-              const ticket: Ticket = { held: false, wake: undefined }
-              // The check and the take are one synchronous block, inside the frame
-              // that gives back: there is no step between them to be interrupted in.
-              const run = Effect.suspend((): Call<A, T, P | Refused> => {
-                if (running < permits) {
-                  running++
-                  ticket.held = true
-                  return call
-                }
-                if (waiting.size >= queueMax) return full
-                waiting.add(ticket)
-                return Effect.flatMap(wait(ticket), (held): Call<A, T, P | Refused> => (held ? call : late))
-              })
-              return Effect.onExit(run, () => Effect.sync(() => release(ticket)))
-            })
-        },
-        state: () => ({ running, waiting: waiting.size })
-      }
-    })
+        const one = new Permits(rule, sharedToken)
+        const keyed = new PerKey(
+          () => new Permits(rule, keyedToken),
+          (of) => of.running > 0
+        )
+        const of = (attempt: Pick<Attempt, "key">): Permits =>
+          values.keysMax > 0 ? keyed.of(attempt.key(), values.keysMax) : one
+        return {
+          form: {
+            _tag: "Gate",
+            gate: {
+              enter: (attempt) => of(attempt).enter(attempt),
+              leave: (attempt, token) => (token === keyedToken ? keyed.find(attempt.key()) : one)?.leave(token),
+              abandon: (attempt, ticket) => of(attempt).abandon(attempt, ticket)
+            }
+          },
+          changed: () => {
+            for (const permits of [one, ...keyed.all()]) permits.serve()
+          },
+          state: () => {
+            const all = [one, ...keyed.all()]
+            return {
+              running: all.reduce((sum, { running }) => sum + running, 0),
+              waiting: all.reduce((sum, { waiting }) => sum + waiting, 0)
+            }
+          }
+        }
+      })
   })
 }

@@ -1,20 +1,23 @@
 /**
- * A breaker that stops asking a downstream which mostly fails.
+ * A breaker that stops asking a downstream which mostly fails, and brings traffic
+ * back as fast as it answers.
  */
-import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
-import type { Call } from "../Call.ts"
-import { isContractViolation } from "../ContractViolation.ts"
-import { toMillis } from "../internal/duration.ts"
-import { durationProblems, integerProblems, shareProblems } from "../internal/problems.ts"
-import { refuse } from "../internal/refuse.ts"
-import * as RollingWindow from "../internal/rollingWindow.ts"
+import type { Attempt } from "../Gate.ts"
+import { Circuit, type Generations } from "../internal/circuit.ts"
+import { PerKey } from "../internal/perKey.ts"
+import * as Knob from "../Knob.ts"
 import * as Policy from "../Policy.ts"
-import { Refused } from "../Refused.ts"
-import type { CircuitState } from "../Signal.ts"
+
+/**
+ * What a breaker does at present: its work (`on`), only count what it would refuse
+ * (`dark`), nothing (`off`), or what an operator wants.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type BreakerMode = "on" | "dark" | "off" | "forced-open" | "forced-closed"
 
 /**
  * The knobs of a breaker.
@@ -26,152 +29,137 @@ export interface CircuitBreakerOptions {
   readonly name?: string
   /** The share of failures at which it opens, above 0 and up to 1. Default 0.5; it trips at ≥. */
   readonly failureRate?: number
-  /** The window over which the share is taken. Default 10 s. */
+  /** The share of slow calls at which it opens; 0, the default, for never. */
+  readonly slowRate?: number
+  /** A call that takes so long is slow, whether it answers or not. Default: none is. */
+  readonly slow?: Duration.Input
+  /** The window by time. Default 10 s. */
   readonly window?: Duration.Input
+  /** The window by count instead: the last so many calls. Default 0, by time. */
+  readonly windowCalls?: number
   /** Fewer calls than this in the window never open it. Default 10. */
   readonly minimumCalls?: number
-  /** How long it stays open before it probes; the end is inclusive. Default 1 s. */
+  /** So many failures in a row open it, however few calls there were. Default 0, never. */
+  readonly consecutiveFailures?: number
+  /** How long it stays open the first time before it probes; the end is inclusive. Default 1 s. */
   readonly openFor?: Duration.Input
-  /** How many probes run at once when half-open, and how many must answer to close it. Default 3. */
+  /** The longest that it stays open: the time doubles with each relapse. Default 10 s. */
+  readonly openMax?: Duration.Input
+  /** By which share the open time is spread to either side, so that instances do not probe together. Default 0.1. */
+  readonly jitter?: number
+  /** Closed for so long, it forgets earlier trips. Default 30 s. */
+  readonly stableFor?: Duration.Input
+  /** How many probes half-open lets through, by whose rates it is judged. Default 3. */
   readonly probes?: number
+  /** How long others wait for the outcome of a running probe; 0, the default, refuses them at once. */
+  readonly probeWait?: Duration.Input
+  /** How long a probe may go on once its caller went away, and how long its place is kept. Default 10 s. */
+  readonly probeMax?: Duration.Input
+  /** Whether traffic comes back step by step after the probes. Default true. */
+  readonly ramp?: boolean
+  /** Default `on`. */
+  readonly mode?: BreakerMode
+  /** One circuit for each key of a call, for at most so many keys. Default 0: one for all. */
+  readonly keysMax?: number
 }
-
-/** What one outcome says about the downstream's health. */
-type Verdict = "good" | "bad" | "ignored"
 
 /**
  * Opens when, of at least `minimumCalls` in the window, a share of at least
- * `failureRate` failed; then refuses with `CIRCUIT_OPEN` and the time left, and
- * after `openFor` lets up to `probes` calls through: it closes when as many have
- * answered, and opens again at the first failure.
+ * `failureRate` failed (or `slowRate` were slow, or `consecutiveFailures` failed in a
+ * row); then refuses with `CIRCUIT_OPEN` and the time left. After its open time it
+ * lets `probes` calls through and judges them by the same rates. Then traffic ramps:
+ * a few calls at once, twice as many after each round of good answers, back to a few
+ * at the first failure, closed as soon as a round refused nobody.
  *
- * Only the downstream's outcomes count: transient errors and contract violations
- * are failures, permanent outcomes are proof of health, and a local refusal or a
- * caller's abort is neither, and frees its probe. A result of a call from before
- * the last change of state changes nothing.
+ * Only the downstream's outcomes count: transient errors, timeouts and contract
+ * violations are failures, permanent outcomes are proof of health, and a refusal
+ * within, a caller's abort or a defect is neither, and frees its probe. A result of
+ * a call from before the last change of state changes nothing. A probe outlives a
+ * caller that goes away.
  *
  * @category policies
  * @since 0.1.0
  */
 export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Policy<"unbounded"> => {
   const name = options.name ?? "circuitBreaker"
-  const failureRate = options.failureRate ?? 0.5
-  const window = options.window ?? "10 seconds"
-  const minimumCalls = options.minimumCalls ?? 10
   const openFor = options.openFor ?? "1 second"
-  const probes = options.probes ?? 3
-  const openMillis = toMillis(openFor)
-  const windowMillis = toMillis(window)
-
-  return Policy.fromInstance<"unbounded">({
+  return Policy.fromInstance({
     kind: "circuitBreaker",
     name,
-    knobs: { failureRate, windowMillis, minimumCalls, openMillis, probes },
-    problems: [
-      ...shareProblems("failureRate", failureRate),
-      ...durationProblems("window", window),
-      ...integerProblems("minimumCalls", minimumCalls, 1),
-      ...durationProblems("openFor", openFor),
-      ...integerProblems("probes", probes, 1)
+    marks: ["unbounded"],
+    knobs: {
+      mode: Knob.word(options.mode ?? "on", ["on", "dark", "off", "forced-open", "forced-closed"]),
+      failureRate: Knob.share(options.failureRate ?? 0.5),
+      slowRate: Knob.share(options.slowRate ?? 0, { zero: true }),
+      slowMillis: Knob.millis(options.slow ?? 0, { zero: true }),
+      windowMillis: Knob.millis(options.window ?? "10 seconds"),
+      windowCalls: Knob.count(options.windowCalls ?? 0, { least: 0, most: 1_000_000 }),
+      minimumCalls: Knob.count(options.minimumCalls ?? 10),
+      consecutiveFailures: Knob.count(options.consecutiveFailures ?? 0, { least: 0 }),
+      openMillis: Knob.millis(openFor),
+      openMaxMillis: Knob.millis(options.openMax ?? "10 seconds"),
+      jitter: Knob.share(options.jitter ?? 0.1, { zero: true }),
+      stableMillis: Knob.millis(options.stableFor ?? "30 seconds"),
+      probes: Knob.count(options.probes ?? 3),
+      probeWaitMillis: Knob.millis(options.probeWait ?? 0, { zero: true }),
+      probeMaxMillis: Knob.millis(options.probeMax ?? "10 seconds"),
+      ramp: Knob.flag(options.ramp ?? true),
+      keysMax: Knob.count(options.keysMax ?? 0, { least: 0, most: 100_000 })
+    },
+    problems: ({ slowRate, slowMillis, windowCalls, minimumCalls }) => [
+      ...(slowRate > 0 && slowMillis === 0
+        ? [`slowRate (${slowRate}) has no meaning without slowMillis: say what is slow`]
+        : []),
+      ...(windowCalls > 0 && windowCalls < minimumCalls
+        ? [`windowCalls (${windowCalls}) must be at least minimumCalls (${minimumCalls}): it would never open`]
+        : [])
     ],
-    make: Effect.sync(() => {
-      const outcomes = RollingWindow.make(windowMillis)
-      let state: CircuitState = "closed"
-      // Each change of state begins a new generation: results of older ones are late.
-      let generation = 0
-      let openUntil = 0
-      let probing = 0
-      let probed = 0
+    make: (values) =>
+      Effect.sync(() => {
+        const generations: Generations = { last: 0 }
+        const one = new Circuit(name, undefined, values, generations)
+        const keyed = new PerKey(
+          (key) => new Circuit(name, key, values, generations),
+          (circuit) => circuit.state !== "closed"
+        )
+        const of = (attempt: Pick<Attempt, "key">): Circuit =>
+          values.keysMax > 0 ? keyed.of(attempt.key(), values.keysMax) : one
+        const all = () => (values.keysMax > 0 ? keyed.all() : [one])
+        let sized = ""
+        const size = () => `${values.windowMillis} ${values.windowCalls}`
+        sized = size()
 
-      const change = (row: Policy.Row, to: CircuitState, now: number): void => {
-        const { calls, failures } = outcomes.sums(now)
-        const from = state
-        state = to
-        generation++
-        probing = 0
-        probed = 0
-        if (to === "open") openUntil = now + openMillis
-        if (to === "closed") outcomes.clear()
-        if (row.bus.active) {
-          row.bus.emit({
-            _tag: "CircuitChanged",
-            at: now,
-            downstream: row.downstream,
-            method: row.method,
-            from,
-            to,
-            calls,
-            failures,
-            ...(to === "open" ? { openMillis } : {})
-          })
+        const byHand = (act: "open" | "close" | "reset" | "healthy") => (row: Policy.Row, now: number) => {
+          // Nobody waits for a moment that an operator chose: it needs no spreading.
+          for (const circuit of all()) circuit[act]({ row, now, random: () => 0.5 })
         }
-      }
-
-      /** Whether a call may pass now: check and take in one synchronous block. */
-      const admit = (row: Policy.Row, now: number): boolean => {
-        // A clock that was set back must not keep it open for longer than it opened for.
-        if (state === "open" && (now >= openUntil || openUntil - now > openMillis)) change(row, "half-open", now)
-        if (state === "closed") return true
-        if (state === "open" || probing + probed >= probes) return false
-        probing++
-        return true
-      }
-
-      const settle = (row: Policy.Row, now: number, of: number, verdict: Verdict): void => {
-        if (of !== generation) return
-        if (state === "half-open") {
-          probing--
-          if (verdict === "bad") change(row, "open", now)
-          else if (verdict === "good" && ++probed >= probes) change(row, "closed", now)
-          return
+        return {
+          form: {
+            _tag: "Gate",
+            gate: {
+              enter: (attempt) => of(attempt).enter(attempt),
+              leave: (attempt, token, verdict, now, startedAt) =>
+                (values.keysMax > 0 ? keyed.find(attempt.key()) : one)?.leave(attempt, token, verdict, now, startedAt),
+              abandon: (attempt, ticket) => of(attempt).abandon(attempt, ticket)
+            }
+          },
+          changed: () => {
+            if (sized === size()) return
+            sized = size()
+            for (const circuit of [one, ...keyed.all()]) circuit.resize()
+          },
+          controls: {
+            open: byHand("open"),
+            close: byHand("close"),
+            reset: byHand("reset"),
+            healthy: byHand("healthy")
+          },
+          state: () => {
+            const circuits = all()
+            if (values.keysMax === 0) return { circuit: one.state, probing: one.probing }
+            return { keys: circuits.length, notClosed: circuits.filter(({ state }) => state !== "closed").length }
+          }
         }
-        if (verdict === "ignored") return
-        outcomes.record(now, verdict === "bad")
-        if (verdict === "good") return
-        const { calls, failures } = outcomes.sums(now)
-        if (calls >= minimumCalls && failures / calls >= failureRate) change(row, "open", now)
-      }
-
-      return {
-        bind:
-          (row) =>
-          <A, T, P>(call: Call<A, T, P>): Call<A, T, P | Refused> =>
-            Effect.withFiber((fiber) => {
-              const clock = fiber.getRef(Clock.Clock)
-              let admitted = -1
-              // The permission is taken inside the frame that gives it back.
-              const run = Effect.suspend((): Call<A, T, P | Refused> => {
-                const now = clock.currentTimeMillisUnsafe()
-                if (admit(row, now)) {
-                  admitted = generation
-                  return call
-                }
-                return refuse(row, {
-                  policy: name,
-                  reason: "CIRCUIT_OPEN",
-                  // While its probes run nobody knows how long it will take.
-                  ...(state === "open" ? { retryAfterMillis: Math.max(1, openUntil - now) } : {})
-                })
-              })
-              return Effect.onExit(run, (exit) =>
-                Effect.sync(() => {
-                  if (admitted >= 0) settle(row, clock.currentTimeMillisUnsafe(), admitted, judge(exit))
-                })
-              )
-            }),
-        state: () => ({ circuit: state, probing })
-      }
-    })
+      })
   })
-}
-
-const judge = <A, T, P>(exit: Exit.Exit<Result.Result<A, P>, T>): Verdict => {
-  if (Exit.isSuccess(exit)) {
-    if (Result.isSuccess(exit.value)) return "good"
-    const outcome = exit.value.failure
-    if (outcome instanceof Refused) return "ignored"
-    return isContractViolation(outcome) ? "bad" : "good"
-  }
-  // A defect or an interruption says nothing about the downstream.
-  return exit.cause.reasons.some((reason) => reason._tag === "Fail") ? "bad" : "ignored"
 }

@@ -3,13 +3,8 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Call } from "../Call.ts"
-import * as Deadline from "../Deadline.ts"
-import { toMillis } from "../internal/duration.ts"
-import { durationProblems } from "../internal/problems.ts"
-import { refuse } from "../internal/refuse.ts"
+import * as Knob from "../Knob.ts"
 import * as Policy from "../Policy.ts"
-import type { Refused } from "../Refused.ts"
 
 /**
  * Bounds the whole call. The deadline travels in the fiber's context to every
@@ -28,14 +23,11 @@ export const deadline = (limit: Duration.Input, options?: { readonly name?: stri
   return Policy.fromInstance({
     kind: "deadline",
     name,
-    knobs: { limitMillis: toMillis(limit) },
-    problems: durationProblems("limit", limit),
-    make: Effect.succeed({
-      bind:
-        (row) =>
-        <A, T, P>(call: Call<A, T, P>): Call<A, T, P | Refused> =>
-          Deadline.within(limit, () => refuse(row, { policy: name, reason: "DEADLINE_EXCEEDED" }))(call),
-      state: () => ({})
-    })
+    knobs: { limitMillis: Knob.millis(limit) },
+    make: (values) =>
+      Effect.succeed({
+        form: { _tag: "Deadline", policy: name, limitMillis: () => values.limitMillis },
+        state: () => ({})
+      })
   })
 }

@@ -1,0 +1,339 @@
+/**
+ * One circuit: a state machine that is told what comes and how it ended, and knows
+ * nothing of fibers. A breaker has one, or one per key.
+ *
+ * - *closed*: everything passes; outcomes are counted, and a rate that is reached trips it.
+ * - *open*: nothing passes until its time is over.
+ * - *half-open*: a few probes pass; the same rates, taken over the probes, decide.
+ * - *ramp*: a few calls at once, twice as many after each round of good answers, until
+ *   a round passes in which nobody had to be refused. Success drives it, not a clock,
+ *   so a healthy downstream is back after a few round trips and a cold one is spared.
+ */
+import { type Attempt, Ticket, type Verdict } from "../Gate.ts"
+import type { Refused } from "../Refused.ts"
+import type { CircuitReason, CircuitState } from "../Signal.ts"
+import { ByCount, ByTime, type Outcomes, type Sums } from "./outcomes.ts"
+import { refusal, told } from "./refuse.ts"
+
+/** The knobs of a circuit, as they are now. */
+export interface CircuitValues {
+  readonly mode: string
+  readonly failureRate: number
+  readonly slowRate: number
+  readonly slowMillis: number
+  readonly minimumCalls: number
+  readonly consecutiveFailures: number
+  readonly windowMillis: number
+  readonly windowCalls: number
+  readonly openMillis: number
+  readonly openMaxMillis: number
+  readonly jitter: number
+  readonly stableMillis: number
+  readonly probes: number
+  readonly probeWaitMillis: number
+  readonly probeMaxMillis: number
+  readonly ramp: boolean
+}
+
+/** How many calls may wait for the outcome of a probe. */
+const waitersMax = 1000
+
+/** The token of a call whose outcome says nothing: generations begin at 1. */
+const uncounted = 0
+
+/** The generations of one breaker: circuits that come and go never share one. */
+export interface Generations {
+  last: number
+}
+
+/** Where a change of state is told. */
+export type Where = Pick<Attempt, "row" | "now" | "random">
+
+const makeWindow = (values: CircuitValues): Outcomes =>
+  values.windowCalls > 0 ? new ByCount(values.windowCalls) : new ByTime(values.windowMillis)
+
+/** One circuit. */
+export class Circuit {
+  state: CircuitState = "closed"
+  probing = 0
+  private readonly policy: string
+  private readonly key: string | undefined
+  private readonly values: CircuitValues
+  private window: Outcomes
+  /** Each change of state begins a new generation: results of older ones are late. */
+  private generation: number
+  private readonly generations: Generations
+  private consecutive = 0
+  private openUntil = 0
+  private openFor = 0
+  /** How many times it tripped without a stable period in between. */
+  private trips = 0
+  private closedAt = 0
+  private changedAt = 0
+  private good = 0
+  private bad = 0
+  private slow = 0
+  private allowed = 0
+  private running = 0
+  private roundGood = 0
+  private roundRefused = false
+  /** What was counted when it tripped: the reason of every refusal until it closes. */
+  private trippedBy: Sums = { calls: 0, failures: 0, slow: 0 }
+  private readonly waiting = new Set<Ticket>()
+
+  constructor(policy: string, key: string | undefined, values: CircuitValues, generations: Generations) {
+    this.policy = policy
+    this.key = key
+    this.values = values
+    this.window = makeWindow(values)
+    this.generations = generations
+    this.generation = ++generations.last
+  }
+
+  /** Follows a window of another length or kind; what was counted stays, as far as it reaches. */
+  resize(): void {
+    const { windowCalls, windowMillis } = this.values
+    const { window } = this
+    if (windowCalls > 0)
+      this.window = window instanceof ByCount ? window.resized(windowCalls) : new ByCount(windowCalls)
+    else this.window = window instanceof ByTime ? window.resized(windowMillis) : new ByTime(windowMillis)
+  }
+
+  /** Whether the call may pass: looks and takes in one synchronous block. */
+  enter(attempt: Attempt): number | Refused | Ticket {
+    const { mode } = this.values
+    if (mode === "off") return uncounted
+    if (mode === "forced-open") return this.refusal(attempt, undefined)
+    if (mode === "forced-closed") return this.state === "closed" ? this.generation : uncounted
+    const admitted = this.admit(attempt)
+    if (mode !== "dark" || typeof admitted === "number") return admitted
+    // In the dark it says what it would do, and lets pass without counting.
+    if (admitted instanceof Ticket) this.waiting.delete(admitted)
+    else told(attempt.row, attempt.now, admitted, true)
+    return uncounted
+  }
+
+  private admit(attempt: Attempt): number | Refused | Ticket {
+    const { now } = attempt
+    // A clock that was set back must not keep it open for longer than it opened for.
+    if (this.state === "open" && (now >= this.openUntil || this.openUntil - now > this.openFor)) {
+      this.change(attempt, "half-open", "open-time-over")
+    }
+    switch (this.state) {
+      case "closed":
+        return this.generation
+      case "open":
+        return this.refusal(attempt, Math.max(1, this.openUntil - now))
+      case "half-open":
+        return this.probe(attempt)
+      case "ramp":
+        if (this.running < this.allowed) {
+          this.running++
+          return this.generation
+        }
+        this.roundRefused = true
+        return this.refusal(attempt, undefined)
+    }
+  }
+
+  private probe(attempt: Attempt): number | Refused | Ticket {
+    const { probes, probeMaxMillis, probeWaitMillis } = this.values
+    const { now } = attempt
+    const taken = this.probing + this.good + this.bad
+    if (taken >= probes) {
+      // Probes whose end nobody saw must not keep it half-open for ever.
+      if (now - this.changedAt >= probeMaxMillis || now < this.changedAt)
+        this.change(attempt, "half-open", "probes-lost")
+      else if (probeWaitMillis > 0 && this.probing > 0 && this.waiting.size < waitersMax) {
+        const ticket = new Ticket(probeWaitMillis)
+        this.waiting.add(ticket)
+        return ticket
+      } else return this.refusal(attempt, undefined)
+    }
+    this.probing++
+    // Under sparse traffic a probe may be all that there is: its outcome counts, whether its caller waits or not.
+    attempt.outlive(probeMaxMillis)
+    return this.generation
+  }
+
+  /** A waiting call that waits no more. */
+  abandon(attempt: Attempt, ticket: Ticket): Refused {
+    this.waiting.delete(ticket)
+    return this.refusal(attempt, undefined)
+  }
+
+  /** How a call that passed has ended. */
+  leave(attempt: Where, token: number, verdict: Verdict, now: number, startedAt: number): void {
+    // A result from before the last change of state is late and changes nothing.
+    if (token !== this.generation) return
+    const { slowMillis } = this.values
+    const spoke = startedAt >= 0 && verdict !== "refused" && verdict !== "aborted" && verdict !== "died"
+    const failed = spoke && verdict !== "answered" && verdict !== "permanent"
+    const slow = spoke && slowMillis > 0 && now - startedAt >= slowMillis
+    const where: Where = { row: attempt.row, now, random: () => attempt.random() }
+    switch (this.state) {
+      case "half-open":
+        this.probing--
+        if (spoke) this.probed(where, failed, slow)
+        else this.wake()
+        return
+      case "ramp":
+        this.running--
+        if (spoke) this.ramped(where, failed, slow)
+        return
+      case "closed":
+        if (spoke) this.counted(where, failed, slow)
+        return
+      case "open":
+        return
+    }
+  }
+
+  /** A good answer never trips it, so the window is summed only where something was wrong. */
+  private counted(where: Where, failed: boolean, slow: boolean): void {
+    this.window.record(where.now, failed, slow)
+    this.consecutive = failed ? this.consecutive + 1 : 0
+    if ((!failed && !slow) || this.values.mode === "forced-closed") return
+    const reason = this.tripped(where.now)
+    if (reason !== undefined) this.change(where, "open", reason)
+  }
+
+  private tripped(now: number): CircuitReason | undefined {
+    const { failureRate, slowRate, minimumCalls, consecutiveFailures } = this.values
+    if (consecutiveFailures > 0 && this.consecutive >= consecutiveFailures) return "consecutive-failures"
+    const { calls, failures, slow } = this.window.sums(now)
+    if (calls < minimumCalls) return undefined
+    if (failures / calls >= failureRate) return "failure-rate"
+    return slowRate > 0 && slow / calls >= slowRate ? "slow-rate" : undefined
+  }
+
+  private probed(where: Where, failed: boolean, slow: boolean): void {
+    const { probes, failureRate, slowRate, ramp } = this.values
+    if (failed) this.bad++
+    else this.good++
+    if (slow) this.slow++
+    const left = Math.max(0, probes - this.good - this.bad)
+    const mayReach = (count: number, rate: number) => rate > 0 && (count + left) / probes >= rate
+    const reached = (count: number, rate: number) => rate > 0 && count / probes >= rate
+    if (reached(this.bad, failureRate) || reached(this.slow, slowRate)) this.change(where, "open", "probes-failed")
+    else if (!mayReach(this.bad, failureRate) && !mayReach(this.slow, slowRate)) {
+      this.change(where, ramp ? "ramp" : "closed", "probes-answered")
+    } else this.wake()
+  }
+
+  private ramped(where: Where, failed: boolean, slow: boolean): void {
+    this.window.record(where.now, failed, slow)
+    if (failed || slow) {
+      this.consecutive++
+      const reason = this.consecutive >= this.values.probes ? "relapse" : this.tripped(where.now)
+      if (reason === undefined) this.round(this.values.probes)
+      else this.change(where, "open", reason)
+      return
+    }
+    this.consecutive = 0
+    if (++this.roundGood < this.allowed) return
+    // A whole round in which all who came could pass: the limit limits nobody any more.
+    if (!this.roundRefused) this.change(where, "closed", "ramp-complete")
+    else this.round(this.allowed * 2)
+  }
+
+  private round(allowed: number): void {
+    this.allowed = allowed
+    this.roundGood = 0
+    this.roundRefused = false
+  }
+
+  private change(where: Where, to: CircuitState, reason: CircuitReason): void {
+    const { now } = where
+    const sums = this.judgedBy(now)
+    const from = this.state
+    this.state = to
+    this.generation = ++this.generations.last
+    this.changedAt = now
+    this.trippedBy = sums
+    this.probing = this.good = this.bad = this.slow = this.running = this.consecutive = 0
+    if (to === "open") this.openedAt(where, from)
+    if (to === "ramp") {
+      this.window.clear()
+      this.round(this.values.probes)
+    }
+    if (to === "closed") {
+      this.window.clear()
+      this.closedAt = now
+    }
+    if (where.row.bus.active) this.tell(where, from, reason, sums)
+    this.wake()
+  }
+
+  private judgedBy(now: number): Sums {
+    return this.state === "half-open"
+      ? { calls: this.good + this.bad, failures: this.bad, slow: this.slow }
+      : this.window.sums(now)
+  }
+
+  private openedAt({ now, random }: Where, from: CircuitState): void {
+    const { openMillis, openMaxMillis, jitter, stableMillis } = this.values
+    if (from === "closed" && now - this.closedAt >= stableMillis) this.trips = 0
+    const backedOff = Math.min(Math.max(openMillis, openMaxMillis), openMillis * 2 ** Math.min(this.trips, 30))
+    this.trips++
+    this.openFor = jitter > 0 ? backedOff * (1 + jitter * (2 * random() - 1)) : backedOff
+    this.openUntil = now + this.openFor
+  }
+
+  private tell({ row, now }: Where, from: CircuitState, reason: CircuitReason, sums: Sums): void {
+    row.bus.emit({
+      _tag: "CircuitChanged",
+      at: now,
+      downstream: row.downstream,
+      method: row.method,
+      policy: this.policy,
+      from,
+      to: this.state,
+      reason,
+      ...sums,
+      ...(this.state === "open" ? { openMillis: this.openFor } : {}),
+      ...(this.key === undefined ? {} : { key: this.key })
+    })
+  }
+
+  /** Those who waited for a probe ask again, now that it is over. */
+  private wake(): void {
+    for (const ticket of [...this.waiting]) {
+      this.waiting.delete(ticket)
+      ticket.retry()
+    }
+  }
+
+  private refusal(attempt: Attempt, retryAfterMillis: number | undefined): Refused {
+    const { calls, failures, slow } = this.trippedBy
+    const circuit = this.values.mode === "forced-open" ? "forced-open" : this.state
+    return refusal(attempt, {
+      policy: this.policy,
+      reason: "CIRCUIT_OPEN",
+      retryAfterMillis,
+      key: this.key,
+      state: { circuit, calls, failures, slow, probing: this.probing }
+    })
+  }
+
+  /** Opens it for its usual time. */
+  open(where: Where): void {
+    this.change(where, "open", "by-hand")
+  }
+
+  /** Closes it; what was counted is forgotten. */
+  close(where: Where): void {
+    this.change(where, "closed", "by-hand")
+  }
+
+  /** As if it had just been built. */
+  reset(where: Where): void {
+    this.trips = 0
+    this.change(where, "closed", "by-hand")
+  }
+
+  /** The downstream says that it is well: an open circuit probes at once. */
+  healthy(where: Where): void {
+    if (this.state === "open") this.change(where, "half-open", "reported-healthy")
+  }
+}
