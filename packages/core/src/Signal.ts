@@ -35,7 +35,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Quality } from "./Answer.ts"
+import type { Value } from "./Knob.ts"
 import type { Refused } from "./Refused.ts"
+import type { Origin } from "./Settings.ts"
 
 /**
  * The labels and the time that every signal has.
@@ -133,6 +135,15 @@ export type Signal =
   | (Labels & { readonly _tag: "LimitMoved"; readonly policy: string; readonly from: number; readonly to: number })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
   | (Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string })
+  /** A knob was turned while the service runs; `names` are all the names of its one value. */
+  | (Labels & {
+      readonly _tag: "SettingChanged"
+      readonly names: ReadonlyArray<string>
+      readonly from: Value
+      readonly to: Value
+      readonly origin: Origin
+      readonly by: string
+    })
 
 /**
  * Where signals go: `active` is false as long as nobody listens.

@@ -52,6 +52,9 @@ const described = (criticality: "essential" | "optional", lastBadAt?: number): D
       idempotency: "safe",
       onOutage: "fail",
       policies: [],
+      worstLatencyMillis: 1000,
+      worstLoad: 1,
+      warnings: [],
       fallback: [],
       observed: { lastGoodAt: 10, ...(lastBadAt === undefined ? {} : { lastBadAt, lastReason: "TIMEOUT" }) }
     }

@@ -2,9 +2,12 @@
 import type { Idempotency, Info, OnOutage } from "../Contract.ts"
 import type { Observed } from "../Health.ts"
 import type { Facts } from "../Policy.ts"
+import type { Origin } from "../Settings.ts"
 
 /**
- * One policy of a method: its kind, name, knobs and live state.
+ * One policy of a method: its kind, its name, its address as
+ * `downstream/method/policy`, its knobs with the origin of each value, its live
+ * state, and what an operator may do with it.
  *
  * @category models
  * @since 0.1.0
@@ -12,8 +15,11 @@ import type { Facts } from "../Policy.ts"
 export interface PolicyDescription {
   readonly kind: string
   readonly name: string
+  readonly address: string
   readonly knobs: Facts
+  readonly origins: Readonly<Record<string, Origin>>
   readonly state: Facts
+  readonly controls: ReadonlyArray<string>
 }
 
 /**
@@ -28,6 +34,12 @@ export interface MethodDescription {
   readonly idempotency: Idempotency
   readonly onOutage: OnOutage
   readonly policies: ReadonlyArray<PolicyDescription>
+  /** The longest that a call may take, in milliseconds; `Infinity` without a bound. */
+  readonly worstLatencyMillis: number
+  /** How many requests a call may become in the worst case, as a mean over many. */
+  readonly worstLoad: number
+  /** What works and is not wise: a sentence each. */
+  readonly warnings: ReadonlyArray<string>
   readonly fallback: ReadonlyArray<{ readonly kind: string; readonly quality: string; readonly knobs: Facts }>
   readonly observed: Observed
 }

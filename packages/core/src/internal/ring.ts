@@ -8,12 +8,21 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Answer from "../Answer.ts"
 import { Attempt } from "../Attempt.ts"
-import { InvalidComposition, namesOf, problemsOf, problemsOfBudget } from "../Composition.ts"
+import {
+  InvalidComposition,
+  namesOf,
+  problemsOf,
+  problemsOfBudget,
+  warningsOf,
+  worstLatencyMillis,
+  worstLoad
+} from "../Composition.ts"
 import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
 import type { Observed } from "../Health.ts"
 import * as Policy from "../Policy.ts"
+import { type RegisteredRow, Registry, type SettingsRegistry } from "../Settings.ts"
 import * as Signal from "../Signal.ts"
 import { Unavailable } from "../Unavailable.ts"
 import { canonical } from "./canonical.ts"
@@ -50,16 +59,26 @@ export const make = <M extends Contract.Methods, I>(
     // The transport's methods have the contract's types; here they are one of many.
     const raw = (yield* transport) as Readonly<Record<string, RawCall>>
     const bus = yield* Signal.Bus
-    const methods: Array<() => MethodDescription> = []
+    const settings = yield* Registry
+    const methods: Array<(registered: string) => MethodDescription> = []
+    const rows: Array<RegisteredRow> = []
     const client: Record<string, unknown> = {}
     for (const [name, method] of Object.entries(contract.methods)) {
       const row = { downstream: contract.name, method: name, bus }
-      const built = yield* makeMethod(transport.key, row, method, demand(raw[name], name), demand(table[name], name))
+      const of = demand(table[name], name)
+      const built = yield* makeMethod(transport.key, row, method, demand(raw[name], name), of, settings)
       client[name] = built.call
       methods.push(built.describe)
+      rows.push({ row, policy: of.policy, budgetMillis: toMillis(contract.info.budget), parts: built.parts })
     }
+    // Before the first call, so that it meets what a file or the environment says.
+    const registered = yield* settings.register(rows)
     Object.defineProperty(client, descriptions, {
-      value: (): Description => ({ name: contract.name, info: contract.info, methods: methods.map((of) => of()) })
+      value: (): Description => ({
+        name: contract.name,
+        info: contract.info,
+        methods: methods.map((of) => of(registered))
+      })
     })
     // Each of its methods was made from the contract's method of the same name.
     return client as Contract.Client<M>
@@ -100,7 +119,8 @@ const makeMethod = (
   row: Policy.Row,
   method: Contract.Method,
   raw: RawCall,
-  { policy, fallback }: TableRow
+  { policy, fallback }: TableRow,
+  settings: SettingsRegistry
 ) =>
   Effect.gen(function* () {
     const built = yield* Policy.build(policy, row)
@@ -175,18 +195,39 @@ const makeMethod = (
 
     return {
       call,
-      describe: (): MethodDescription => ({
+      parts: built.parts,
+      describe: (registered: string): MethodDescription => ({
         name: row.method,
         idempotency: method.idempotency,
         onOutage: method.onOutage,
-        policies: built.parts.map(({ part, instance }, at) => ({
-          kind: part.kind,
-          name: names[at] ?? part.name,
-          knobs: { ...instance.values },
-          state: instance.state()
-        })),
+        policies: built.parts.map(({ part, instance }, at) => {
+          const name = names[at] ?? part.name
+          const address = `${registered}/${row.method}/${name}`
+          return {
+            kind: part.kind,
+            name,
+            address,
+            knobs: { ...instance.values },
+            origins: Object.fromEntries(
+              Object.keys(instance.values).map((knob) => [knob, settings.get(`${address}.${knob}`)?.origin ?? "code"])
+            ),
+            state: instance.state(),
+            controls: Object.keys(instance.controls)
+          }
+        }),
+        ...figures(policy, built.parts),
         fallback: (fallback?.steps ?? []).map(({ kind, quality, knobs }) => ({ kind, quality, knobs })),
         observed
       })
     }
   })
+
+/** What follows from the values that are in force. */
+const figures = (policy: Policy.Policy, parts: Policy.Built["parts"]) => {
+  const valuesOf = (of: Policy.Part): Policy.Facts => parts.find(({ part }) => part === of)?.instance.values ?? {}
+  return {
+    worstLatencyMillis: worstLatencyMillis(policy, valuesOf),
+    worstLoad: worstLoad(policy, valuesOf),
+    warnings: warningsOf(policy, valuesOf)
+  }
+}
