@@ -137,6 +137,8 @@ export interface Change {
  */
 export interface Problem {
   readonly source: Source
+  /** Which file, which flags. */
+  readonly by: string
   readonly name: string
   readonly problem: string
 }
@@ -207,14 +209,16 @@ export interface SettingsRegistry {
   ) => Effect.Effect<ReadonlyArray<Change>, SettingRefused>
   /**
    * Replaces everything that a source says. What fits is applied, values of rows that
-   * belong together all or not at all; what does not stays as it was and is returned.
-   * Names that nobody has registered yet wait until somebody does.
+   * belong together all or not at all; what does not stays as it was. Names that nobody
+   * has registered yet wait until somebody does. Returns what is not in force.
    */
   readonly load: (
     source: Source,
     values: Readonly<Record<string, unknown>>,
     by: string
   ) => Effect.Effect<ReadonlyArray<Problem>>
+  /** Says that a source cannot be understood; its values stay until it is loaded again. */
+  readonly report: (source: Source, by: string, problem: string) => Effect.Effect<void>
   /** The latest changes, the newest first; at most 1000 are kept. */
   readonly audit: () => ReadonlyArray<Change>
   /** What sources say and is not in force: unknown names, refused values. */
@@ -287,6 +291,7 @@ export const make: Effect.Effect<SettingsRegistry, never, Scope.Scope> = Effect.
     clear: (name, options) => change({ [name]: undefined }, options),
     change,
     load: (source, values, by) => Effect.map(Clock.currentTimeMillis, (now) => state.load(source, values, by, now)),
+    report: (source, by, problem) => Effect.sync(() => state.report(source, by, problem)),
     audit: state.audit,
     problems: state.problems,
     register: (rows) =>
@@ -316,6 +321,7 @@ const inert: SettingsRegistry = {
   clear: () => none,
   change: () => none,
   load: () => Effect.succeed([]),
+  report: () => Effect.void,
   audit: () => [],
   problems: () => [],
   register: (rows) => Effect.succeed(rows[0]?.row.downstream ?? ""),

@@ -316,7 +316,7 @@ describe("the registry of settings", () => {
       )
       assert.sameMembers(
         problems.map(({ name }) => name),
-        ["shop/charge/deadline.limitMillis", timeout]
+        ["shop/charge/deadline.limitMillis", timeout, "shop/nowhere/timeout.limitMillis"]
       )
       assert.deepEqual([value(settings, timeout), value(settings, "shop/show/timeout.limitMillis")], [250, 77])
       // The very same file, once it fits.

@@ -55,6 +55,7 @@ const described = (criticality: "essential" | "optional", lastBadAt?: number): D
       worstLatencyMillis: 1000,
       worstLoad: 1,
       warnings: [],
+      nestedRetries: 0,
       fallback: [],
       observed: { lastGoodAt: 10, ...(lastBadAt === undefined ? {} : { lastBadAt, lastReason: "TIMEOUT" }) }
     }

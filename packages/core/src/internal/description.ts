@@ -40,6 +40,10 @@ export interface MethodDescription {
   readonly worstLoad: number
   /** What works and is not wise: a sentence each. */
   readonly warnings: ReadonlyArray<string>
+  /** How long its answers took in the mean of late, in milliseconds; nothing before the first. */
+  readonly meanMillis?: number
+  /** How many of its calls were a retry of another ring. */
+  readonly nestedRetries: number
   readonly fallback: ReadonlyArray<{ readonly kind: string; readonly quality: string; readonly knobs: Facts }>
   readonly observed: Observed
 }

@@ -78,6 +78,12 @@ export interface Refusal {
   readonly problems: ReadonlyArray<string>
 }
 
+/** Why a value is not in force, and who said it. */
+interface Refusing {
+  readonly by: string
+  readonly problem: string
+}
+
 /** Highest first. */
 const sources: ReadonlyArray<Source> = ["admin", "flag", "environment", "file"]
 
@@ -88,7 +94,7 @@ const namesMax = 10_000
 
 export class Registry {
   private held: Record<Source, Held> = { file: new Map(), environment: new Map(), flag: new Map(), admin: new Map() }
-  private readonly refused: Record<Source, Map<string, string>> = {
+  private readonly refused: Record<Source, Map<string, Refusing>> = {
     file: new Map(),
     environment: new Map(),
     flag: new Map(),
@@ -122,10 +128,10 @@ export class Registry {
   readonly problems = (): ReadonlyArray<Problem> => {
     const known = [...this.cells.keys()]
     return sources.flatMap((source) => [
-      ...[...this.held[source].keys()]
-        .filter((name) => !this.cells.has(name))
-        .map((name) => ({ source, name, problem: unknownName(name, known) })),
-      ...[...this.refused[source]].map(([name, problem]) => ({ source, name, problem }))
+      ...[...this.held[source]]
+        .filter(([name]) => !this.cells.has(name))
+        .map(([name, { by }]) => ({ source, by, name, problem: unknownName(name, known) })),
+      ...[...this.refused[source]].map(([name, { by, problem }]) => ({ source, by, name, problem }))
     ])
   }
 
@@ -159,7 +165,7 @@ export class Registry {
     const refused = this.refused[source]
     refused.clear()
     for (const [name] of Object.entries(values).slice(namesMax)) {
-      refused.set(name, `${name} is left out: a source may have at most ${namesMax} settings`)
+      refused.set(name, { by, problem: `${name} is left out: a source may have at most ${namesMax} settings` })
     }
     // Nobody knows yet what these must be: they wait.
     const waiting = new Map([...before].filter(([name]) => this.cells.has(name)))
@@ -174,12 +180,18 @@ export class Registry {
       ...gone.map((name) => ({ name, raw: undefined }))
     ].filter(({ name }) => this.cells.has(name))
     const { entries, problems } = this.read(edits, asked, now)
-    for (const [name, problem] of problems) refused.set(name, problem)
+    for (const [name, problem] of problems) refused.set(name, { by, problem })
     for (const group of this.together(entries)) {
       const made = this.commit(group, asked, now)
-      if ("problems" in made) for (const name of group.keys()) refused.set(name, made.problems.join("; "))
+      if ("problems" in made)
+        for (const name of group.keys()) refused.set(name, { by, problem: made.problems.join("; ") })
     }
-    return [...refused].map(([name, problem]) => ({ source, name, problem }))
+    return this.problems().filter((of) => of.source === source)
+  }
+
+  /** Says that a source cannot be understood. */
+  report(source: Source, by: string, problem: string): void {
+    this.refused[source].set(by, { by, problem })
   }
 
   /** Lets go what has expired. What remains was judged when it was set. */
@@ -327,7 +339,8 @@ export class Registry {
       const read = readValue(name, cell.knobName, cell.knob, entry.raw, source === "environment")
       if (read._tag === "Problem" || (kept !== undefined && held.get(kept)?.value !== read.value)) {
         held.delete(name)
-        this.refused[source].set(name, read._tag === "Problem" ? read.problem : twice(kept ?? "", name))
+        const problem = read._tag === "Problem" ? read.problem : twice(kept ?? "", name)
+        this.refused[source].set(name, { by: entry.by, problem })
       } else {
         kept ??= name
         held.set(name, { ...entry, value: read.value, at: entry.value === undefined ? now : entry.at })
@@ -350,7 +363,10 @@ export class Registry {
     for (const source of sources) {
       const held = new Map(this.held[source])
       for (const name of names) {
-        if (held.delete(name)) this.refused[source].set(name, `${name} is not in force: ${why}`)
+        const entry = held.get(name)
+        if (entry === undefined) continue
+        held.delete(name)
+        this.refused[source].set(name, { by: entry.by, problem: `${name} is not in force: ${why}` })
       }
       this.held = { ...this.held, [source]: held }
     }

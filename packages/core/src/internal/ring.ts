@@ -131,6 +131,8 @@ const makeMethod = (
     const degrades = method.onOutage !== "fail"
     const names = namesOf(policy.parts)
     let observed: Observed = {}
+    let meanMillis: number | undefined
+    let nestedRetries = 0
 
     const ended = (clock: Clock.Clock, startedAt: number, outcome: Signal.Outcome): void => {
       if (!row.bus.active) return
@@ -163,6 +165,7 @@ const makeMethod = (
             const now = clock.currentTimeMillisUnsafe()
             if (Result.isSuccess(result)) {
               observed = { ...observed, lastGoodAt: now }
+              meanMillis = meanMillis === undefined ? now - startedAt : meanMillis + (now - startedAt - meanMillis) / 32
               for (const step of steps) observe(step, { ...request, now }, result.success)
               ended(clock, startedAt, "answered")
               return Effect.succeed(degrades ? Answer.fresh(result.success) : result.success)
@@ -187,7 +190,11 @@ const makeMethod = (
           }
         )
         // A call of its own: whoever calls it may be a retry of another downstream.
-        const fresh = fiber.getRef(Attempt) === 0 ? settled : Effect.provideService(settled, Attempt, 0)
+        let fresh = settled
+        if (fiber.getRef(Attempt) !== 0) {
+          nestedRetries++
+          fresh = Effect.provideService(settled, Attempt, 0)
+        }
         return row.bus.active
           ? Effect.onInterrupt(fresh, () => Effect.sync(() => ended(clock, startedAt, "interrupted")))
           : fresh
@@ -216,6 +223,8 @@ const makeMethod = (
           }
         }),
         ...figures(policy, built.parts),
+        ...(meanMillis === undefined ? {} : { meanMillis }),
+        nestedRetries,
         fallback: (fallback?.steps ?? []).map(({ kind, quality, knobs }) => ({ kind, quality, knobs })),
         observed
       })

@@ -1,0 +1,240 @@
+/**
+ * What a ring does, in words and figures: the order of its policies, each value in
+ * force and where it comes from, the worst that can follow, and what is not wise.
+ *
+ * **Details**
+ *
+ * {@link explain} reads what a client shows of itself (`Downstream.describe`), so it
+ * tells of the values in force now. {@link format} makes it a text for a terminal;
+ * the explanation itself is plain data that JSON can carry.
+ *
+ * **Gotchas**
+ *
+ * What only the caller knows must be stated: how many requests a call from above may
+ * become before it comes here, and the rate for which a bulkhead must suffice.
+ *
+ * **Example** (explaining a client)
+ *
+ * ```ts
+ * import { Effect, Layer, Schema } from "effect"
+ * import { Contract, Downstream, Explain, Policy, Transient } from "@failsoft/core"
+ *
+ * class Stock extends Downstream.Service<Stock>()("@shop/Stock", {
+ *   get: Contract.method({
+ *     payload: Schema.Struct({ sku: Schema.String }),
+ *     success: Schema.Number,
+ *     transient: Transient.Transient,
+ *     permanent: Schema.Never,
+ *     idempotency: "safe",
+ *     onOutage: "fail"
+ *   })
+ * }, {
+ *   criticality: "optional",
+ *   owner: "team-stock",
+ *   slo: { objective: 0.99, window: "30 days" },
+ *   budget: "1 second",
+ *   docs: "https://runbooks.example/stock"
+ * }) {}
+ *
+ * const ring = Stock.layer({ get: { policy: Policy.standard() } }).pipe(
+ *   Layer.provide(Stock.transport({ get: () => Effect.succeed(3) }))
+ * )
+ * const program = Effect.map(Stock, (stock) => Explain.format(Explain.explain(stock, { ratePerSecond: 200 })))
+ * Effect.runPromise(program.pipe(Effect.provide(ring))).then(console.log)
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type { Description, MethodDescription, PolicyDescription } from "./Downstream.ts"
+import { toMillis } from "./internal/duration.ts"
+import { policyInWords, time } from "./internal/picture.ts"
+import { describe } from "./internal/ring.ts"
+import type { Value } from "./Knob.ts"
+import type { Origin } from "./Settings.ts"
+
+/**
+ * What only the caller knows. A number holds for all methods, a record for those
+ * that it names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** How many requests one call from above may become before it comes here, by retries there. Default 1. */
+  readonly upstreamLoad?: number
+  /** Calls per second for which the bulkheads must suffice. */
+  readonly ratePerSecond?: number | Readonly<Record<string, number>>
+  /** How long a call takes, in milliseconds. Default: the mean that was observed. */
+  readonly latencyMillis?: number | Readonly<Record<string, number>>
+}
+
+/**
+ * One value in force.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExplainedSetting {
+  readonly name: string
+  readonly value: Value
+  readonly origin: Origin
+}
+
+/**
+ * One method: its picture (outermost first), its values, its worst case, and
+ * warnings in a sentence each.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExplainedMethod {
+  readonly name: string
+  readonly idempotency: MethodDescription["idempotency"]
+  readonly onOutage: MethodDescription["onOutage"]
+  readonly picture: string
+  readonly steps: ReadonlyArray<string>
+  readonly settings: ReadonlyArray<ExplainedSetting>
+  /** The longest that a call may take; `null` without a bound. */
+  readonly worstLatencyMillis: number | null
+  /** How many requests one call may become, as a mean over many in the worst case, with those from above. */
+  readonly worstLoad: number
+  readonly warnings: ReadonlyArray<string>
+}
+
+/**
+ * A whole downstream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Explanation {
+  readonly name: string
+  readonly criticality: Description["info"]["criticality"]
+  readonly budgetMillis: number
+  readonly methods: ReadonlyArray<ExplainedMethod>
+}
+
+const isDescription = (of: object): of is Description => "methods" in of && Array.isArray(of.methods) && "info" in of
+
+const nothing: Description = {
+  name: "no ring",
+  info: { criticality: "optional", owner: "", slo: { objective: 1, window: "1 day" }, budget: 0, docs: "" },
+  methods: []
+}
+
+/**
+ * Explains a client that a ring made, or its description. An object that no ring
+ * made has no methods to explain.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const explain = (of: object, options: Options = {}): Explanation => {
+  const { name, info, methods } = describe(of) ?? (isDescription(of) ? of : nothing)
+  return {
+    name,
+    criticality: info.criticality,
+    budgetMillis: toMillis(info.budget),
+    methods: methods.map((method) => explained(name, method, options))
+  }
+}
+
+const explained = (downstream: string, method: MethodDescription, options: Options): ExplainedMethod => {
+  const steps = [...method.policies.map(policyInWords), downstream]
+  const fallbacks = method.fallback.map(({ kind, quality }) => `${kind} (${quality})`)
+  const upstream = options.upstreamLoad ?? 1
+  return {
+    name: method.name,
+    idempotency: method.idempotency,
+    onOutage: method.onOutage,
+    picture: [...(fallbacks.length > 0 ? [`fallback ${fallbacks.join(", ")}`] : []), ...steps].join(" > "),
+    steps,
+    settings: method.policies.flatMap((policy) =>
+      Object.entries(policy.knobs).map(([knob, value]) => ({
+        name: `${policy.address}.${knob}`,
+        value,
+        origin: policy.origins[knob] ?? "code"
+      }))
+    ),
+    worstLatencyMillis: Number.isFinite(method.worstLatencyMillis) ? method.worstLatencyMillis : null,
+    worstLoad: upstream * method.worstLoad,
+    warnings: [...method.warnings, ...amplification(method, upstream), ...tooSmall(method, options)]
+  }
+}
+
+const retries = ({ policies }: MethodDescription): ReadonlyArray<PolicyDescription> =>
+  policies.filter(({ kind, knobs }) => kind === "retry" && Number(knobs["times"]) > 0)
+
+const round = (value: number) => Math.round(value * 100) / 100
+
+/** Retries in two layers multiply, wherever the other layer is. */
+const amplification = (method: MethodDescription, upstream: number): ReadonlyArray<string> => {
+  const own = retries(method)
+  const [first] = own
+  if (first === undefined) return []
+  const names = own.map(({ name }) => name).join(" and ")
+  const total = round(upstream * method.worstLoad)
+  return [
+    ...(own.length > 1
+      ? [`${names} stand in one stack: their attempts multiply to ${round(attempts(own))}; keep one of them`]
+      : []),
+    ...(upstream > 1
+      ? [
+          `a call from above may become ${upstream} calls here and ${total} requests to the downstream: retry in one layer only, the lowest`
+        ]
+      : []),
+    ...(method.nestedRetries > 0
+      ? [
+          `${method.nestedRetries} calls came here from a retry of another ring: retries in two layers multiply; retry in one of them only, the lowest`
+        ]
+      : []),
+    ...own
+      .filter(({ knobs }) => knobs["budget"] !== true && !method.warnings.some((of) => of.includes("budget")))
+      .map(({ name, knobs }) => {
+        const times = Number(knobs["times"])
+        return `${name} has no budget: in an outage the downstream gets ${times + 1} times its load; give it RetryBudget.make()`
+      })
+  ]
+}
+
+const attempts = (of: ReadonlyArray<PolicyDescription>) =>
+  of.reduce((product, { knobs }) => product * (1 + Number(knobs["times"])), 1)
+
+const stated = (of: Options["ratePerSecond"], method: string): number | undefined =>
+  typeof of === "number" ? of : of !== undefined && Object.hasOwn(of, method) ? of[method] : undefined
+
+/** Little's law: as many calls are under way as arrive in the time that one takes. */
+const tooSmall = (method: MethodDescription, options: Options): ReadonlyArray<string> => {
+  const rate = stated(options.ratePerSecond, method.name)
+  const latency = stated(options.latencyMillis, method.name) ?? method.meanMillis
+  if (rate === undefined || latency === undefined) return []
+  const underWay = (rate * latency) / 1000
+  return method.policies
+    .filter(({ kind, knobs }) => kind === "bulkhead" && Number(knobs["permits"]) < underWay)
+    .map(
+      ({ name, knobs }) =>
+        `${name}.permits (${String(knobs["permits"])}) is below Little's law: ${rate} calls per second of ${round(latency)} ms each are ${round(underWay)} at once; give it ${Math.ceil(underWay * 1.5)}`
+    )
+}
+
+/**
+ * An explanation as a text for a terminal.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const format = (of: Explanation): string =>
+  [`${of.name} (${of.criticality}, budget ${time(of.budgetMillis)})`, ...of.methods.flatMap(formatMethod)].join("\n")
+
+const formatMethod = (method: ExplainedMethod): ReadonlyArray<string> => {
+  const worst = method.worstLatencyMillis === null ? "without a bound" : `at most ${time(method.worstLatencyMillis)}`
+  const changed = method.settings.filter(({ origin }) => origin !== "code")
+  return [
+    "",
+    `  ${method.name}: ${method.idempotency}, ${method.onOutage} in an outage`,
+    `    ${method.picture}`,
+    `    worst case: ${worst}, ${round(method.worstLoad)} requests per call`,
+    ...changed.map(({ name, value, origin }) => `    ${name} = ${String(value)} (${origin})`),
+    ...method.warnings.map((warning) => `    ! ${warning}`)
+  ]
+}
