@@ -150,6 +150,11 @@ export interface Gate {
    * downstream's. Where it never got so far, `startedAt` is -1.
    */
   readonly leave: (attempt: Attempt, token: number, verdict: Verdict, now: number, startedAt: number) => void
+  /**
+   * Whether its token stands for what runs (a permit) rather than for a judgement. A
+   * promise that was given up and still runs keeps such a token until it has settled.
+   */
+  readonly holds?: boolean
   /** Takes a ticket back that nobody waits with any more; the refusal of one that waited too long. */
   readonly abandon?: (attempt: Attempt, ticket: Ticket, now: number) => Refused
 }

@@ -11,7 +11,8 @@ import type { Call } from "../Call.ts"
 import { Deadline } from "../Deadline.ts"
 import type { Gate } from "../Gate.ts"
 import type { Form, Interceptor, Row } from "../Policy.ts"
-import { alone, type Bound, makeAttempt, unbound } from "./attempt.ts"
+import { alone, makeAttempt } from "./attempt.ts"
+import { type Bound, unbound } from "./passage.ts"
 import { refusal, refused } from "./refuse.ts"
 
 type AnyCall = Call<unknown, unknown, unknown>

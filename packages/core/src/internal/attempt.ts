@@ -1,52 +1,27 @@
 /**
  * One attempt: through the gates, under its time limit, and back.
  *
- * All gates that stand next to each other, and the limit within them, share one
- * frame and one object per attempt. The object is the permit: what `enter` took is
- * written into it in the same synchronous block, and the frame's finalizer gives it
- * back, so there is no step between the two in which an interruption could lose it.
+ * An effect runs in a fiber of its own, which can be interrupted apart from its
+ * caller; a leaf is one promise and needs none. Either may outlive its caller where a
+ * gate wants to know how it ends.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
-import * as Random from "effect/Random"
+import * as Fiber from "effect/Fiber"
 import type * as Result from "effect/Result"
-import type { Call } from "../Call.ts"
-import { CallKey } from "../CallKey.ts"
 import { Deadline } from "../Deadline.ts"
-import { type Attempt, type Gate, Ticket, type Verdict } from "../Gate.ts"
-import type { Form, Interceptor, Row } from "../Policy.ts"
-import type { Refused } from "../Refused.ts"
+import type { Gate, Verdict } from "../Gate.ts"
+import type { Interceptor, Row } from "../Policy.ts"
 import * as TimedOut from "../TimedOut.ts"
 import { forkBeside } from "./fork.ts"
-import { refusal, refused } from "./refuse.ts"
-import { type Entry, Timers } from "./timers.ts"
+import * as leaves from "./leaf.ts"
+import { type AnyCall, type AnyExit, type Bound, type Limit, Passage, type Place, unbound } from "./passage.ts"
+import { Timers } from "./timers.ts"
 import { verdictOf } from "./verdict.ts"
 
-type Limit = Extract<Form, { _tag: "Limit" }>
-type AnyCall = Call<unknown, unknown, unknown>
 type Child = Fiber.Fiber<Result.Result<unknown, unknown>, unknown>
-type AnyExit = Exit.Exit<Result.Result<unknown, unknown>, unknown>
-
-/** What the attempts of one place in a stack have in common. */
-interface Place {
-  readonly row: Row
-  readonly gates: ReadonlyArray<Gate>
-  readonly limit: Limit | undefined
-  readonly limits: Timers
-  readonly waits: Timers
-}
-
-/** A deadline that the stack keeps at its suspension points instead of with a fiber of its own. */
-export interface Bound {
-  readonly at: number
-  readonly policy: string
-}
-
-/** No deadline of the stack's own. */
-export const unbound: Bound = { at: Number.POSITIVE_INFINITY, policy: "" }
+type Leaf = leaves.Leaf<Result.Result<unknown, unknown>, unknown>
 
 /**
  * The function that sends a call through the gates and under the limit. `bound` is
@@ -58,15 +33,11 @@ export const makeAttempt = (
   limit: Limit | undefined
 ): ((call: AnyCall, bound: Bound) => AnyCall) => {
   const place: Place = { row, gates, limit, limits: new Timers(), waits: new Timers() }
-  const nothingToGiveBack = gates.length === 0 && limit?.ended === undefined
   return (call, bound) =>
-    Effect.withFiber((fiber) => {
-      const run = new Run(place, fiber, call, bound)
-      if (nothingToGiveBack) return run.start()
-      return Effect.onExitPrimitive(
-        Effect.suspend(() => run.start()),
-        (exit) => run.ended(exit)
-      )
+    Effect.callback((resume) => {
+      const fiber = Fiber.getCurrent()
+      if (fiber === undefined) return resume(Effect.die("an attempt runs in a fiber"))
+      return new Run(place, fiber, call, bound, resume).begin()
     })
 }
 
@@ -77,152 +48,77 @@ export const alone = (row: Row, gates: ReadonlyArray<Gate>, limit: Limit | undef
   return ((call: AnyCall) => attempt(call, unbound)) as Interceptor
 }
 
-class Run implements Attempt {
-  readonly place: Place
-  readonly fiber: Fiber.Fiber<unknown, unknown>
-  readonly call: AnyCall
-  readonly bound: Bound
-  readonly clock: Clock.Clock
-  now = 0
-  /** The tokens of the gates that were entered, outermost first. */
-  private readonly tokens: Array<number> = []
-  private ticket: Ticket | undefined
-  private sentAt = -1
-  /** How the attempt's own fiber ended, where the caller did not live to see it. */
-  private done: AnyExit | undefined
-  private entry: Entry | undefined
+class Run extends Passage implements leaves.Run {
+  private readonly call: AnyCall
   private limitMillis = Number.POSITIVE_INFINITY
   private expired: "no" | "limit" | "deadline" = "no"
-  /** For how long it goes on when its caller goes away; -1 for not at all. */
-  private outliveMillis = -1
+  /** Tells the caller, who hears the first outcome only. */
+  private readonly resume: (outcome: AnyCall) => void
+  /** The fiber that runs it; a leaf has none. */
+  private child: Child | undefined = undefined
+  private controller: AbortController | undefined = undefined
+  /** How it ended. */
+  private done: AnyExit | undefined = undefined
+  /** Whether its caller was told. */
+  private ended = false
+  /** Whether it goes on without its caller. */
   private abandoned = false
-  private whose: string | undefined
-  private randomness: typeof Random.Random.Service | undefined
+  /** Whether a promise that was given up has not settled yet. */
+  private stillRuns = false
 
-  constructor(place: Place, fiber: Fiber.Fiber<unknown, unknown>, call: AnyCall, bound: Bound) {
-    this.place = place
-    this.fiber = fiber
+  constructor(
+    place: Place,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    call: AnyCall,
+    bound: Bound,
+    resume: (outcome: AnyCall) => void
+  ) {
+    super(place, fiber, bound)
     this.call = call
-    this.bound = bound
-    this.clock = fiber.getRef(Clock.Clock)
+    this.resume = resume
   }
 
-  get row(): Row {
-    return this.place.row
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    // Who reads it only after the attempt was given up must not begin.
+    if (this.stillRuns) this.controller.abort()
+    return this.controller.signal
   }
 
-  get deadlineAt(): number {
-    return Math.min(this.bound.at, this.fiber.getRef(Deadline))
-  }
-
-  key(): string {
-    // Kept, since it is asked for once more when the caller's fiber may be gone.
-    this.whose ??= this.fiber.getRef(CallKey)
-    return this.whose
-  }
-
-  random(): number {
-    return (this.randomness ?? this.fiber.getRef(Random.Random)).nextDoubleUnsafe()
-  }
-
-  outlive(millis: number): void {
-    this.outliveMillis = Math.max(this.outliveMillis, millis)
-  }
-
-  start(): AnyCall {
-    this.now = this.clock.currentTimeMillisUnsafe()
-    if (this.bound.at <= this.now) return this.spent()
-    return this.enter()
-  }
-
-  /** Enters the gates from the next one on; all that do not make it wait in one synchronous block. */
-  private enter(): AnyCall {
-    const { gates } = this.place
-    for (let at = this.tokens.length; at < gates.length; at++) {
-      const gate = gates[at]
-      if (gate === undefined) break
-      const admitted = gate.enter(this)
-      if (typeof admitted === "number") this.tokens.push(admitted)
-      else if (admitted instanceof Ticket) return this.wait(gate, admitted)
-      else return refused(this, admitted)
+  /** Starts; what to do if the caller is interrupted, unless it has ended already. */
+  begin(): Effect.Effect<void> | undefined {
+    try {
+      this.enter()
+    } catch (defect) {
+      // A gate of somebody's own has thrown: what was taken before it is given back.
+      this.leave("died", false)
+      this.end(Effect.die(defect))
     }
-    return this.send()
+    return this.ended ? undefined : Effect.suspend(() => this.callerLeft())
   }
 
-  private wait(gate: Gate, ticket: Ticket): AnyCall {
-    this.ticket = ticket
-    return Effect.flatMap(
-      Effect.callback<void>((resume) => {
-        if (ticket.settled) return resume(Effect.void)
-        const left = this.bound.at - this.now
-        const entry = this.place.waits.add(this.fiber, this.now, Math.min(ticket.waitMillis, left), () => {
-          // The place is given up in the same step, so that nobody grants it any more.
-          const late = gate.abandon?.(this, ticket, this.clock.currentTimeMillisUnsafe())
-          this.ticket = undefined
-          ticket.notify = undefined
-          resume(Effect.succeed(this.late(late, left <= ticket.waitMillis)))
-        })
-        ticket.notify = () => {
-          this.place.waits.remove(entry)
-          // By the scheduler: a queue of calls that end at once must not become a deep stack.
-          this.fiber.currentDispatcher.scheduleTask(() => resume(Effect.void), 0)
-        }
-        return Effect.sync(() => this.place.waits.remove(entry))
-      }),
-      (): AnyCall => {
-        if (this.lateRefusal !== undefined) return refused(this, this.lateRefusal)
-        this.now = this.clock.currentTimeMillisUnsafe()
-        this.ticket = undefined
-        if (ticket.refusal !== undefined) return refused(this, ticket.refusal)
-        if (!ticket.again) this.tokens.push(ticket.token)
-        return this.bound.at <= this.now ? this.spent() : this.enter()
-      }
-    )
+  protected end(outcome: AnyCall): void {
+    this.ended = true
+    this.resume(outcome)
   }
 
-  private lateRefusal: Refused | undefined
-
-  private late(refusal: Refused | undefined, byDeadline: boolean): void {
-    this.now = this.clock.currentTimeMillisUnsafe()
-    this.lateRefusal = byDeadline || refusal === undefined ? this.deadlineRefusal() : refusal
+  protected send(): void {
+    const { limit } = this.place
+    if (limit !== undefined) this.limitMillis = limit.limitMillis()
+    const opened = leaves.opened(this.call)
+    if (opened instanceof leaves.Leaf) this.runLeaf(opened)
+    else this.runEffect(opened)
+    if (this.done === undefined) this.arm(Math.min(this.limitMillis, this.bound.at - this.now))
   }
 
-  private deadlineRefusal(): Refused {
-    return refusal(this, { policy: this.bound.policy, reason: "DEADLINE_EXCEEDED" })
-  }
-
-  private spent(): AnyCall {
-    return refused(this, this.deadlineRefusal())
-  }
-
-  /** The call is the downstream's from here on. */
-  private send(): AnyCall {
-    this.sentAt = this.now
-    const limitMillis = this.place.limit?.limitMillis() ?? Number.POSITIVE_INFINITY
-    const leftMillis = this.bound.at - this.now
-    if (limitMillis === Number.POSITIVE_INFINITY && leftMillis === Number.POSITIVE_INFINITY && this.outliveMillis < 0) {
-      return this.call
+  private runEffect(call: AnyCall): void {
+    const child = forkBeside(this.childContext(), call)
+    const exit = child.pollUnsafe()
+    if (exit !== undefined) this.finished(exit)
+    else {
+      this.child = child
+      child.addObserver((exit) => this.finished(exit))
     }
-    this.limitMillis = limitMillis
-    return Effect.callback((resume) => {
-      const child = forkBeside(this.childContext(), this.call)
-      const done = child.pollUnsafe()
-      if (done !== undefined) return resume(done)
-      if (leftMillis <= limitMillis) {
-        this.arm(leftMillis, () => {
-          if (this.aloneMillis() <= 0) return this.expire("deadline", child)
-          this.goOnAlone(child)
-          resume(this.spent())
-        })
-      } else this.arm(limitMillis, () => this.expire("limit", child))
-      child.addObserver((exit) => {
-        this.disarm()
-        this.done = exit
-        if (this.abandoned) this.leave(this.judge(exit))
-        else resume(this.outcome(exit))
-      })
-      return Effect.suspend(() => this.callerLeft(child))
-    })
   }
 
   private childContext(): Context.Context<never> {
@@ -230,23 +126,55 @@ class Run implements Attempt {
     return this.bound.at < this.fiber.getRef(Deadline) ? Context.add(context, Deadline, this.bound.at) : context
   }
 
-  private arm(millis: number, due: () => void): void {
-    if (millis === Number.POSITIVE_INFINITY) return
-    this.entry = this.place.limits.add(this.fiber, this.now, millis, () => {
-      this.entry = undefined
-      this.now = this.clock.currentTimeMillisUnsafe()
-      due()
-    })
+  private runLeaf(leaf: Leaf): void {
+    try {
+      leaf.run(this).then(
+        (value) => this.settled(leaf.onValue(value)),
+        (error) => this.settled(leaf.onError(error))
+      )
+    } catch (error) {
+      this.settled(leaf.onError(error))
+    }
   }
 
-  private disarm(): void {
-    if (this.entry !== undefined) this.place.limits.remove(this.entry)
-    this.entry = undefined
+  /** The promise of a leaf has settled: in time, or after it was given up. */
+  private settled(outcome: AnyCall): void {
+    if (this.stillRuns) {
+      this.stillRuns = false
+      this.leave(this.judge(), false)
+    } else if (isDone(outcome)) this.finished(outcome)
+    else this.runEffect(outcome)
   }
 
-  private expire(by: "limit" | "deadline", child: Child): void {
+  private finished(exit: AnyExit): void {
+    this.place.limits.remove(this)
+    this.done = exit
+    this.leave(this.judge(), this.stillRuns)
+    if (!this.ended) this.end(this.outcome(exit))
+  }
+
+  private arm(millis: number): void {
+    if (millis !== Number.POSITIVE_INFINITY) this.place.limits.add(this, this.fiber, this.now, Math.max(0, millis))
+  }
+
+  protected expire(): void {
+    if (this.abandoned || this.limitMillis < this.bound.at - this.sentAt) this.giveUp("limit")
+    else if (this.aloneMillis() <= 0) this.giveUp("deadline")
+    else {
+      this.goOnAlone()
+      this.end(this.spent())
+    }
+  }
+
+  /** Stops it: a fiber ends by itself, a promise may go on for a while. */
+  private giveUp(by: "limit" | "deadline"): void {
     this.expired = by
-    child.interruptUnsafe(this.fiber.id)
+    if (this.child !== undefined) this.child.interruptUnsafe(this.fiber.id)
+    else {
+      this.stillRuns = true
+      this.controller?.abort()
+      this.finished(interruption)
+    }
   }
 
   /** What the caller gets: what really happened, or that it took too long. */
@@ -267,17 +195,24 @@ class Run implements Attempt {
   }
 
   /** The caller was interrupted: so is the attempt, unless somebody wants to know how it ends. */
-  private callerLeft(child: Child): Effect.Effect<void> {
-    // It has ended, and its caller went away before it could be told; or it goes on alone already.
-    if (this.done !== undefined || this.abandoned) return Effect.void
-    this.disarm()
-    this.now = this.clock.currentTimeMillisUnsafe()
-    if (this.aloneMillis() <= 0) {
-      // A probe that outlived its time has failed, whoever went away meanwhile.
-      if (this.outliveMillis >= 0) this.expired = "limit"
-      return interrupted(child, this.fiber.id)
+  private callerLeft(): Effect.Effect<void> {
+    // It ended before, and its caller went away before it could go on; or it goes on alone already.
+    if (this.ended) return Effect.void
+    this.ended = true
+    if (this.sentAt < 0) {
+      this.leave("aborted", false)
+      return Effect.void
     }
-    this.goOnAlone(child)
+    this.place.limits.remove(this)
+    this.now = this.clock.currentTimeMillisUnsafe()
+    if (this.aloneMillis() > 0) {
+      this.goOnAlone()
+      return Effect.void
+    }
+    // A probe that outlived its time has failed, whoever went away meanwhile.
+    if (this.outliveMillis >= 0) this.expired = "limit"
+    if (this.child !== undefined) return interrupted(this.child, this.fiber.id)
+    this.giveUp(this.expired === "limit" ? "limit" : "deadline")
     return Effect.void
   }
 
@@ -286,43 +221,26 @@ class Run implements Attempt {
     return Math.min(this.limitMillis, this.outliveMillis) - (this.now - this.sentAt)
   }
 
-  private goOnAlone(child: Child): void {
+  private goOnAlone(): void {
     this.abandoned = true
-    // The fiber's context ends with it.
-    this.randomness = this.fiber.getRef(Random.Random)
-    this.arm(this.aloneMillis(), () => this.expire("limit", child))
+    this.detach()
+    this.arm(this.aloneMillis())
   }
 
-  private judge(exit: AnyExit): Verdict {
-    if (this.expired === "no" || !isInterruption(exit)) return verdictOf(exit)
-    return this.expired === "limit" ? "timedOut" : "aborted"
-  }
-
-  ended(exit: AnyExit): undefined {
-    // Whoever outlives its caller gives back when it ends.
-    if (!this.abandoned) this.leave(this.done === undefined ? verdictOf(exit) : this.judge(this.done))
-    return undefined
-  }
-
-  private leave(verdict: Verdict): void {
-    const { gates, limit } = this.place
-    const timed = limit?.ended !== undefined && this.sentAt >= 0
-    if (gates.length === 0 && !timed) return
-    const now = this.clock.currentTimeMillisUnsafe()
-    if (timed) limit.ended?.(now - this.sentAt, verdict)
-    const { ticket, tokens } = this
-    if (ticket !== undefined) {
-      this.ticket = undefined
-      const gate = gates[tokens.length]
-      if (ticket.token >= 0) gate?.leave(this, ticket.token, verdict, now, -1)
-      else if (!ticket.settled) gate?.abandon?.(this, ticket, now)
-    }
-    for (let at = tokens.length - 1; at >= 0; at--) {
-      gates[at]?.leave(this, tokens[at] ?? 0, verdict, now, this.sentAt)
-    }
-    tokens.length = 0
+  /** An attempt that was stopped for its limit timed out; for its deadline or its caller, it says nothing. */
+  private judge(): Verdict {
+    const { done, expired } = this
+    if (done === undefined) return "aborted"
+    if (expired === "no" || !isInterruption(done)) return verdictOf(done)
+    return expired === "limit" ? "timedOut" : "aborted"
   }
 }
+
+/** How a promise that was given up has ended for those who waited. */
+const interruption: AnyExit = Exit.interrupt()
+
+/** An outcome that is there already, as most are, rather than an effect that finds it. */
+const isDone = (outcome: AnyCall): outcome is AnyCall & AnyExit => Exit.isExit(outcome)
 
 const isInterruption = (exit: AnyExit): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.every((reason) => reason._tag === "Interrupt")

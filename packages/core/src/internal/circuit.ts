@@ -49,6 +49,9 @@ export interface Generations {
 /** Where a change of state is told. */
 export type Where = Pick<Attempt, "row" | "now" | "random">
 
+/** The attempt's place at a later time. */
+const at = (attempt: Where, now: number): Where => ({ row: attempt.row, now, random: () => attempt.random() })
+
 const makeWindow = (values: CircuitValues): Outcomes =>
   values.windowCalls > 0 ? new ByCount(values.windowCalls) : new ByTime(values.windowMillis)
 
@@ -170,19 +173,18 @@ export class Circuit {
     const spoke = startedAt >= 0 && verdict !== "refused" && verdict !== "aborted" && verdict !== "died"
     const failed = spoke && verdict !== "answered" && verdict !== "permanent"
     const slow = spoke && slowMillis > 0 && now - startedAt >= slowMillis
-    const where: Where = { row: attempt.row, now, random: () => attempt.random() }
     switch (this.state) {
       case "half-open":
         this.probing--
-        if (spoke) this.probed(where, failed, slow)
+        if (spoke) this.probed(at(attempt, now), failed, slow)
         else this.wake()
         return
       case "ramp":
         this.running--
-        if (spoke) this.ramped(where, failed, slow)
+        if (spoke) this.ramped(at(attempt, now), failed, slow)
         return
       case "closed":
-        if (spoke) this.counted(where, failed, slow)
+        if (spoke) this.counted(attempt, now, failed, slow)
         return
       case "open":
         return
@@ -190,12 +192,12 @@ export class Circuit {
   }
 
   /** A good answer never trips it, so the window is summed only where something was wrong. */
-  private counted(where: Where, failed: boolean, slow: boolean): void {
-    this.window.record(where.now, failed, slow)
+  private counted(attempt: Where, now: number, failed: boolean, slow: boolean): void {
+    this.window.record(now, failed, slow)
     this.consecutive = failed ? this.consecutive + 1 : 0
     if ((!failed && !slow) || this.values.mode === "forced-closed") return
-    const reason = this.tripped(where.now)
-    if (reason !== undefined) this.change(where, "open", reason)
+    const reason = this.tripped(now)
+    if (reason !== undefined) this.change(at(attempt, now), "open", reason)
   }
 
   private tripped(now: number): CircuitReason | undefined {

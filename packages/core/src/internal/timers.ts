@@ -13,10 +13,13 @@ import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { forkBeside } from "./fork.ts"
 
-/** One due time, in milliseconds since the epoch. `due` is told once, unless it is removed before. */
+/**
+ * One due time, in milliseconds since the epoch. `due` is called once, unless the entry
+ * is removed before. An entry is in one list at a time.
+ */
 export interface Entry {
   at: number
-  readonly due: () => void
+  due(): void
   next: Entry | undefined
   previous: Entry | undefined
   listed: boolean
@@ -33,13 +36,13 @@ export class Timers {
   private latest = Number.NEGATIVE_INFINITY
 
   /** Adds an entry that is due so many milliseconds after `now`. The clock is the calling fiber's. */
-  add(fiber: Fiber.Fiber<unknown, unknown>, now: number, millis: number, due: () => void): Entry {
+  add(entry: Entry, fiber: Fiber.Fiber<unknown, unknown>, now: number, millis: number): void {
     this.attend(fiber)
     this.turnedBack(now)
-    const entry: Entry = { at: now + millis, due, next: undefined, previous: undefined, listed: true }
+    entry.at = now + millis
+    entry.listed = true
     this.insert(entry)
     if (this.wakesAt > entry.at) this.sleepUntil(entry.at, now)
-    return entry
   }
 
   /** Forgets an entry. The sleeper sleeps on: it would cost more to wake it. */
@@ -50,6 +53,7 @@ export class Timers {
     else entry.previous.next = entry.next
     if (entry.next === undefined) this.last = entry.previous
     else entry.next.previous = entry.previous
+    entry.next = entry.previous = undefined
   }
 
   private insert(entry: Entry): void {

@@ -86,6 +86,7 @@ export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<"unbounde
           form: {
             _tag: "Gate",
             gate: {
+              holds: true,
               enter: (attempt) => of(attempt).enter(attempt),
               leave: (attempt, token) => (token === keyedToken ? keyed.find(attempt.key()) : one)?.leave(token),
               abandon: (attempt, ticket) => of(attempt).abandon(attempt, ticket)

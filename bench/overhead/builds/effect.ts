@@ -1,0 +1,65 @@
+/** Effect 4.1 as its documentation combines it: timeout, CircuitBreaker, Semaphore, retry, catch. */
+import * as Effect from "effect/Effect"
+import { CircuitBreaker } from "effect/persistence"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { type Build, down, fallback, flaky, never, settings } from "../settings.ts"
+import { atOnce, oneByOne } from "./loops.ts"
+
+const make = (permits: number, failureRate: number) =>
+  Effect.gen(function* () {
+    const semaphore = Semaphore.makeUnsafe(permits)
+    const breaker = yield* CircuitBreaker.make({
+      tripPolicy: CircuitBreaker.rate({
+        threshold: failureRate,
+        size: settings.windowCalls,
+        minimumCalls: settings.minimumCalls
+      }),
+      openDuration: "1 minute"
+    })
+    const guarded = (call: () => Promise<number>, retries: number) =>
+      Effect.tryPromise(call).pipe(
+        Effect.timeout(settings.timeoutMillis),
+        (attempt) => Effect.flatMap(semaphore.withPermitsIfAvailable(1)(attempt), Effect.fromOption),
+        breaker.execute({ key: "d" }),
+        retries === 0
+          ? (attempt) => attempt
+          : Effect.retry({ times: retries, schedule: Schedule.exponential(settings.backoffMillis) }),
+        Effect.catch(() => Effect.succeed(fallback))
+      )
+    return { guarded }
+  }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()), Scope.provide(Scope.makeUnsafe()), Effect.runPromise)
+
+const failed = () => Promise.reject(new Error("down"))
+
+export const build: Build = {
+  scenarios: {
+    closed: async () => {
+      const { guarded } = await make(settings.permits, settings.failureRate)
+      const call = guarded(down, settings.retries)
+      return oneByOne(() => call)
+    },
+    failing: async () => {
+      const { guarded } = await make(1_000_000, 0.95)
+      return atOnce(() => guarded(flaky(), settings.retries))
+    },
+    open: async () => {
+      const { guarded } = await make(settings.permits, settings.failureRate)
+      await oneByOne(() => guarded(failed, 0))(settings.minimumCalls)
+      const call = guarded(down, 0)
+      return oneByOne(() => call)
+    },
+    full: async () => {
+      const { guarded } = await make(1, 1)
+      Effect.runFork(guarded(never, 0))
+      const call = guarded(down, 0)
+      return oneByOne(() => call)
+    }
+  },
+  hang: async (calls) => {
+    const { guarded } = await make(calls, settings.failureRate)
+    for (let i = 0; i < calls; i++) Effect.runFork(guarded(never, settings.retries))
+    await new Promise(setImmediate)
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The way of one attempt through the gates that stand next to each other, and back.
+ *
+ * What `enter` took is written down in the same synchronous block in which Effect
+ * learns whom to tell of an interruption, so there is no step between the two in
+ * which one could lose a permit.
+ */
+import * as Clock from "effect/Clock"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import type * as Result from "effect/Result"
+import { Attempt as AttemptNumber } from "../Attempt.ts"
+import type { Call } from "../Call.ts"
+import { CallKey } from "../CallKey.ts"
+import { Deadline } from "../Deadline.ts"
+import { type Attempt, type Gate, Ticket, type Verdict } from "../Gate.ts"
+import type { Form, Row } from "../Policy.ts"
+import type { Refused } from "../Refused.ts"
+import { refusal, refused } from "./refuse.ts"
+import type { Entry, Timers } from "./timers.ts"
+
+export type AnyCall = Call<unknown, unknown, unknown>
+export type AnyExit = Exit.Exit<Result.Result<unknown, unknown>, unknown>
+export type Limit = Extract<Form, { _tag: "Limit" }>
+
+/** What the attempts of one place in a stack have in common. */
+export interface Place {
+  readonly row: Row
+  readonly gates: ReadonlyArray<Gate>
+  readonly limit: Limit | undefined
+  readonly limits: Timers
+  readonly waits: Timers
+}
+
+/** A deadline that the stack keeps at its suspension points instead of with a fiber of its own. */
+export interface Bound {
+  readonly at: number
+  readonly policy: string
+}
+
+/** No deadline of the stack's own. */
+export const unbound: Bound = { at: Number.POSITIVE_INFINITY, policy: "" }
+
+/** The token of a gate that was left already. */
+const left = -1
+
+/**
+ * One attempt on its way, as a state machine inside one asynchronous effect. What is
+ * sent once all gates are passed is up to the class that extends it: the two share
+ * one object, which is the entry in the list of timers as well, since each object
+ * per attempt costs as much as a gate.
+ */
+export abstract class Passage implements Attempt, Entry {
+  readonly place: Place
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+  readonly bound: Bound
+  readonly clock: Clock.Clock
+  now = 0
+  /** When it passed the last gate; -1 before. */
+  protected sentAt = -1
+  /** For how long it goes on when its caller goes away; -1 for not at all. */
+  protected outliveMillis = -1
+  at = 0
+  next: Entry | undefined = undefined
+  previous: Entry | undefined = undefined
+  listed = false
+  /** The tokens of the gates that were entered, outermost first. */
+  private readonly tokens: Array<number> = []
+  private ticket: Ticket | undefined = undefined
+  /** Whether the limit was told how it ended. */
+  private told = false
+  private whose: string | undefined = undefined
+  private randomness: typeof Random.Random.Service | undefined = undefined
+
+  constructor(place: Place, fiber: Fiber.Fiber<unknown, unknown>, bound: Bound) {
+    this.place = place
+    this.fiber = fiber
+    this.bound = bound
+    this.clock = fiber.getRef(Clock.Clock)
+  }
+
+  get row(): Row {
+    return this.place.row
+  }
+
+  get deadlineAt(): number {
+    return Math.min(this.bound.at, this.fiber.getRef(Deadline))
+  }
+
+  get attempt(): number {
+    return this.fiber.getRef(AttemptNumber)
+  }
+
+  key(): string {
+    // Kept, since it is asked for once more when the caller's fiber may be gone.
+    this.whose ??= this.fiber.getRef(CallKey)
+    return this.whose
+  }
+
+  random(): number {
+    return (this.randomness ?? this.fiber.getRef(Random.Random)).nextDoubleUnsafe()
+  }
+
+  outlive(millis: number): void {
+    this.outliveMillis = Math.max(this.outliveMillis, millis)
+  }
+
+  /** Keeps what an attempt needs that goes on without its caller, whose context ends with its fiber. */
+  protected detach(): void {
+    this.randomness = this.fiber.getRef(Random.Random)
+  }
+
+  /** The call is the downstream's from here on. */
+  protected abstract send(): void
+
+  /** The call will not be sent: this is what its caller gets. */
+  protected abstract end(outcome: AnyCall): void
+
+  /** Its time is over while the downstream has it. */
+  protected abstract expire(): void
+
+  /** Enters the gates from the next one on; all that do not make it wait in one synchronous block. */
+  protected enter(): void {
+    this.now = this.clock.currentTimeMillisUnsafe()
+    if (this.bound.at <= this.now) this.refuse(this.deadlineRefusal())
+    else if (this.passGates()) {
+      this.sentAt = this.now
+      this.send()
+    }
+  }
+
+  /** Whether it is through; else it waits, or has been refused. */
+  private passGates(): boolean {
+    const { gates } = this.place
+    const { tokens } = this
+    for (let at = tokens.length; at < gates.length; at++) {
+      const admitted = gates[at]?.enter(this) ?? 0
+      if (typeof admitted === "number") {
+        tokens.push(admitted)
+        continue
+      }
+      if (admitted instanceof Ticket) this.wait(admitted)
+      else this.refuse(admitted)
+      return false
+    }
+    return true
+  }
+
+  private refuse(why: Refused): void {
+    this.leave("refused", false)
+    this.end(refused(this, why))
+  }
+
+  private wait(ticket: Ticket): void {
+    this.ticket = ticket
+    if (ticket.settled) {
+      this.proceed(ticket)
+      return
+    }
+    this.place.waits.add(this, this.fiber, this.now, Math.min(ticket.waitMillis, this.bound.at - this.now))
+    ticket.notify = () => {
+      this.place.waits.remove(this)
+      // By the scheduler: a queue of calls that end at once must not become a deep stack.
+      this.fiber.currentDispatcher.scheduleTask(() => this.proceed(ticket), 0)
+    }
+  }
+
+  private proceed(ticket: Ticket): void {
+    // Whoever went away meanwhile has handed it back.
+    if (this.ticket !== ticket) return
+    this.ticket = undefined
+    if (ticket.refusal !== undefined) this.refuse(ticket.refusal)
+    else {
+      if (!ticket.again) this.tokens.push(ticket.token)
+      this.enter()
+    }
+  }
+
+  /** The timer of a wait or of an attempt is due. */
+  due(): void {
+    this.now = this.clock.currentTimeMillisUnsafe()
+    if (this.ticket === undefined) this.expire()
+    else this.waitedTooLong(this.ticket)
+  }
+
+  private waitedTooLong(ticket: Ticket): void {
+    // The place is given up in the same step, so that nobody grants it any more.
+    this.ticket = undefined
+    ticket.notify = undefined
+    const late = this.place.gates[this.tokens.length]?.abandon?.(this, ticket, this.now)
+    const byDeadline = late === undefined || this.bound.at - this.now <= 0
+    this.refuse(byDeadline ? this.deadlineRefusal() : late)
+  }
+
+  private deadlineRefusal(): Refused {
+    return refusal(this, { policy: this.bound.policy, reason: "DEADLINE_EXCEEDED" })
+  }
+
+  /** Refuses it because its deadline has come. */
+  protected spent(): AnyCall {
+    return refused(this, this.deadlineRefusal())
+  }
+
+  /**
+   * Gives back what was taken, innermost first. With `stillRuns` the gates that hold a
+   * permit for what runs keep it; they are left by a second call.
+   */
+  protected leave(verdict: Verdict, stillRuns: boolean): void {
+    const { gates, limit } = this.place
+    const timed = limit?.ended !== undefined && this.sentAt >= 0 && !this.told
+    if (gates.length === 0 && !timed) return
+    const now = this.clock.currentTimeMillisUnsafe()
+    this.told = true
+    if (timed) limit.ended?.(now - this.sentAt, verdict)
+    if (this.ticket !== undefined) this.handBack(this.ticket, verdict, now)
+    const { tokens } = this
+    for (let at = tokens.length - 1; at >= 0; at--) {
+      const gate = gates[at]
+      const token = tokens[at] ?? left
+      if (gate === undefined || token === left || (stillRuns && gate.holds === true)) continue
+      tokens[at] = left
+      gate.leave(this, token, verdict, now, this.sentAt)
+    }
+  }
+
+  /** A ticket that was granted or not, with nobody left to use it. */
+  private handBack(ticket: Ticket, verdict: Verdict, now: number): void {
+    this.ticket = undefined
+    this.place.waits.remove(this)
+    const gate = this.place.gates[this.tokens.length]
+    if (ticket.token >= 0) gate?.leave(this, ticket.token, verdict, now, -1)
+    else if (!ticket.settled) gate?.abandon?.(this, ticket, now)
+  }
+}
