@@ -18,6 +18,8 @@ export interface PermitRules {
   readonly waitMillis: () => number
   readonly order: () => string
   readonly mode: () => string
+  /** What a refusal shows besides; by default who runs, who waits and how many may. */
+  readonly state?: (permits: Permits) => Readonly<Record<string, number | string | boolean>>
 }
 
 /** The token of a call that took no permit. */
@@ -108,7 +110,11 @@ export class Permits {
     return refusal(attempt, {
       policy: this.rules.policy,
       reason,
-      state: { running: this.running, waiting: this.queue.size, permits: this.rules.permits() }
+      state: this.rules.state?.(this) ?? {
+        running: this.running,
+        waiting: this.queue.size,
+        permits: this.rules.permits()
+      }
     })
   }
 }

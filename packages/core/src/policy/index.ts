@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * from "../Policy.ts"
+export * from "./adaptiveLimit.ts"
 export * from "./bulkhead.ts"
 export * from "./circuitBreaker.ts"
 export * from "./deadline.ts"

@@ -1,0 +1,220 @@
+/**
+ * How many calls a downstream can bear at once, found from how long it takes.
+ *
+ * The time of a call is its service and, beyond what the downstream can do at once,
+ * the wait in the downstream's queue. So the algorithm compares a recent time (the
+ * mean of one window, about one round trip) with the time of an unloaded
+ * downstream (`baseMillis`), once per window:
+ *
+ * - *gradient* (after Netflix's Gradient2): limit · clamp(0.5, 1, tolerance · base / recent)
+ *   + √limit, smoothed.
+ * - *vegas* (after TCP Vegas, Brakmo 1995): the estimated queue is
+ *   limit · (1 − base / recent); grow below α, shrink above β.
+ *
+ * What differs from the named sources, and why:
+ *
+ * - The base does not follow a long mean while calls are held back by the limit. There a
+ *   long mean learns the queue that the limit itself allows, and an overload that
+ *   lasts lets the limit grow without end. Instead the limit is halved for one window in
+ *   fifty: a queue of ours gets shorter by that, a downstream that has become slower
+ *   by itself does not, and only then the base moves up.
+ * - Timeouts and "too much" shrink by half of their share in the window (as DCTCP does,
+ *   RFC 8257), so that one timeout in a thousand is noise and a storm of them is not.
+ *   What they took comes back by doubling up to half of what it was, as TCP's slow start.
+ */
+import type { Verdict } from "../Gate.ts"
+
+/** The knobs, as they are now. */
+export interface ConcurrencyValues {
+  readonly algorithm: string
+  readonly limitMin: number
+  readonly limitMax: number
+  readonly limitInitial: number
+}
+
+/** By how much the recent time may exceed the base before the limit shrinks (Netflix). */
+const tolerance = 1.5
+/** The weight of one window's finding (Netflix). */
+const smoothing = 0.2
+/** The gradient never takes more than this at once (Netflix). */
+const gradientMin = 0.5
+/** A window has as many outcomes as the limit, within these bounds: fewer are mostly noise (Netflix: 10). */
+const windowCallsMin = 10
+const windowCallsMax = 64
+/** The weight of a window's time in the recent time: half of the noise, one window of delay. */
+const recentWeight = 0.5
+/** The weight of a window in the base, up: 600 calls (Netflix) in windows of ten. */
+const upWeight = 1 / 60
+/** Up at the floor, where few calls come back. */
+const floorWeight = 1 / 5
+/** Down it goes faster: a short time proves what the downstream can do. */
+const downWeight = 1 / 20
+/**
+ * After so many windows in a row that were held back by the limit the base is measured
+ * anew; after twice as many each time that nothing new was found, up to the second.
+ */
+const probeFirst = 8
+const probeEvery = 64
+/** A limit of half that makes times shorter by a quarter says that the queue was ours. */
+const ourQueue = 0.75
+/** One measurement moves the base up by at most this factor: others may fill the queue as well. */
+const baseStep = 2
+/** The clock counts whole milliseconds: one more on both sides keeps its rounding out of the ratio. */
+const clockMillis = 1
+
+/** One limit that learns. It knows nothing of fibers, and a call is told to it only once it has ended. */
+export class Concurrency {
+  limit: number
+  /** The time of an unloaded downstream and of the last window; 0 as long as none is known. */
+  baseMillis = 0
+  recentMillis = 0
+  private readonly values: ConcurrencyValues
+  private readonly times = new Float64Array(windowCallsMax)
+  private answers = 0
+  private drops = 0
+  private peak = 0
+  private windowAt = -1
+  /** Up to where the limit doubles, after drops took it. */
+  private doubleTo = 0
+  private heldBack = 0
+  private probeAfter = probeFirst
+  /** When the measurement with half of the limit began; -1 for none. */
+  private probeAt = -1
+
+  constructor(values: ConcurrencyValues) {
+    this.values = values
+    this.limit = clamp(values.limitInitial, values)
+  }
+
+  /** How many calls may run now. */
+  get permits(): number {
+    return Math.floor(this.probeAt < 0 ? this.limit : clamp(this.limit / 2, this.values))
+  }
+
+  /** The knobs were turned. */
+  turned(): void {
+    this.limit = clamp(this.limit, this.values)
+  }
+
+  /** One of so many running calls has ended. Only the downstream's own outcomes teach. */
+  ended(verdict: Verdict, now: number, startedAt: number, running: number): void {
+    if (running > this.peak) this.peak = running
+    if (startedAt < 0) return
+    // What began before the measurement has still waited in the longer queue.
+    if (startedAt < this.probeAt) return
+    if (verdict === "answered" || verdict === "permanent") {
+      this.times[this.answers++ % windowCallsMax] = now - startedAt
+    } else if (verdict === "timedOut" || verdict === "overloaded") this.drops++
+    else return
+    if (this.windowAt < 0) this.windowAt = startedAt
+    const enough = this.answers + this.drops >= this.windowCalls()
+    if (enough && now - this.windowAt >= this.windowMillis()) this.close(now)
+  }
+
+  private windowCalls(): number {
+    const calls = Math.min(windowCallsMax, Math.max(windowCallsMin, this.limit))
+    // The first to come back are the fastest: the first window takes more.
+    if (this.recentMillis === 0) return 2 * calls
+    // A few calls at a time must not take ten round trips to be judged, except by a measurement.
+    return this.probeAt < 0 ? Math.min(calls, 2 * this.limit) : calls
+  }
+
+  private windowMillis(): number {
+    // For the same reason a measurement takes longer, since it counts only what began within it.
+    return this.probeAt < 0 ? this.recentMillis : 2 * this.recentMillis
+  }
+
+  /** Judges the window and begins the next. */
+  private close(now: number): void {
+    const { answers, drops } = this
+    const heldBack = this.peak >= this.permits
+    const used = this.peak * 2 >= this.permits
+    if (answers > 0) {
+      const before = this.recentMillis
+      const found = typical(this.times.subarray(0, Math.min(answers, windowCallsMax)))
+      // A measurement and the first window stand for themselves.
+      const weight = this.probeAt >= 0 || before === 0 ? 1 : recentWeight
+      this.recentMillis += (found - before) * weight
+      if (this.probeAt >= 0) this.measured(before)
+      else this.learn(heldBack)
+    }
+    if (drops > 0) this.shrink(drops / (answers + drops))
+    else if (used && this.probeAt < 0) this.limit = clamp(this.next(), this.values)
+    // A window of drops alone measures nothing: the measurement goes on.
+    if (answers > 0) this.probeAt = -1
+    this.heldBack = heldBack ? this.heldBack + 1 : 0
+    // At the floor the limit cannot be halved.
+    if (this.heldBack > this.probeAfter && this.limit > this.values.limitMin) {
+      this.heldBack = 0
+      this.probeAfter = Math.min(probeEvery, 2 * this.probeAfter)
+      this.probeAt = now
+    }
+    this.answers = this.drops = this.peak = 0
+    this.windowAt = now
+  }
+
+  /** The base follows what was seen; up only where the limit held nobody back. */
+  private learn(heldBack: boolean): void {
+    const { recentMillis } = this
+    if (this.baseMillis === 0) this.baseMillis = recentMillis
+    else if (recentMillis < this.baseMillis) this.baseMillis += (recentMillis - this.baseMillis) * downWeight
+    // At the floor there is no queue of ours left to be learnt.
+    else if (this.limit <= this.values.limitMin) this.rise(floorWeight)
+    // Within the tolerance it is noise, which must not pull the base down only.
+    else if (!heldBack || recentMillis < tolerance * this.baseMillis) {
+      this.rise(upWeight)
+    }
+  }
+
+  private rise(weight: number): void {
+    this.baseMillis += (Math.min(this.recentMillis, this.baseMillis * baseStep) - this.baseMillis) * weight
+  }
+
+  /** What half of the limit says of the time before. */
+  private measured(before: number): void {
+    const { recentMillis } = this
+    if (recentMillis <= before * ourQueue || recentMillis <= this.baseMillis) this.learn(true)
+    else {
+      if (recentMillis > this.baseMillis * tolerance) this.probeAfter = probeFirst
+      this.rise(1)
+    }
+  }
+
+  private shrink(share: number): void {
+    this.doubleTo = Math.max(this.doubleTo, this.limit / 2)
+    this.limit = clamp(this.limit * (1 - share / 2), this.values)
+  }
+
+  private next(): number {
+    const { limit } = this
+    const ratio = (this.baseMillis + clockMillis) / (this.recentMillis + clockMillis)
+    if (this.doubleTo > limit && ratio * tolerance >= 1) return Math.min(this.doubleTo, limit * 2)
+    this.doubleTo = 0
+    return this.values.algorithm === "vegas" ? vegas(limit, ratio) : gradient(limit, ratio)
+  }
+}
+
+const gradient = (limit: number, ratio: number): number => {
+  const found = limit * Math.min(1, Math.max(gradientMin, tolerance * ratio)) + Math.sqrt(limit)
+  return limit + (found - limit) * smoothing
+}
+
+/** α and β are three and six times log₁₀ of the limit, steps are that logarithm (Netflix). */
+const vegas = (limit: number, ratio: number): number => {
+  const step = Math.max(1, Math.log10(limit))
+  const queue = limit * (1 - ratio)
+  if (queue < 3 * step) return limit + step
+  return queue > 6 * step ? limit - step : limit
+}
+
+const clamp = (limit: number, { limitMin, limitMax }: ConcurrencyValues): number =>
+  Math.min(limitMax, Math.max(limitMin, limit))
+
+/** The mean without the slowest tenth: a heavy tail is not a queue. */
+const typical = (times: Float64Array): number => {
+  times.sort()
+  const kept = Math.ceil(times.length * 0.9)
+  let sum = 0
+  for (let nth = 0; nth < kept; nth++) sum += times[nth] ?? 0
+  return sum / kept
+}
