@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Policy } from "@failsoft/core"
+import { Policy, Refused } from "@failsoft/core"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
+import { attemptAt, livingGate } from "./history.ts"
 import { ending, good, living } from "./kit.ts"
 
 const held = Effect.gen(function* () {
@@ -89,4 +90,27 @@ describe("bulkhead", () => {
       assert.lengthOf(told("CallRefused"), 1)
     })
   )
+
+  it("takes a permit of a key that was forgotten meanwhile for nobody's", () => {
+    const { gate, instance, row } = livingGate(Policy.bulkhead({ permits: 1, queueMax: 0, keysMax: 1 }))
+    const of = (key: string) => attemptAt(row, 0, { key })
+    const enters = (key: string) => gate.enter(of(key))
+    const first = enters("a")
+    enters("b")
+    enters("a")
+    if (typeof first === "number") gate.leave(of("a"), first, "answered", 0, 0)
+    assert.strictEqual(instance.state()["running"], 1, "the second call of a still runs")
+    assert.instanceOf(enters("a"), Refused.Refused)
+  })
+
+  it("gives back its permits when keys are turned on and off while calls run", () => {
+    const { gate, instance, row } = livingGate(Policy.bulkhead({ permits: 2 }))
+    const of = attemptAt(row, 0, { key: "a" })
+    const shared = gate.enter(of)
+    instance.assign({ keysMax: 10 })
+    const keyed = gate.enter(of)
+    instance.assign({ keysMax: 0 })
+    for (const token of [shared, keyed]) if (typeof token === "number") gate.leave(of, token, "answered", 0, 0)
+    assert.deepEqual(instance.state(), { running: 0, waiting: 0 })
+  })
 })

@@ -86,10 +86,12 @@ describe("retry", () => {
 
   it.effect("ends early when a schedule of one's own does", () =>
     Effect.gen(function* () {
-      const { intercept } = yield* living(Policy.retry({ times: 10, schedule: Schedule.recurs(2) }))
+      const { intercept, told } = yield* living(Policy.retry({ times: 10, schedule: Schedule.recurs(2) }))
       const { call, asked } = script(bad)
       yield* ended(intercept(call))
       assert.strictEqual(asked(), 3)
+      const [denied] = told("RetryDenied")
+      assert.strictEqual(denied?._tag === "RetryDenied" ? denied.reason : undefined, "schedule")
     })
   )
 

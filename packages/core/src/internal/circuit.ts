@@ -8,6 +8,8 @@
  * - *ramp*: a few calls at once, twice as many after each round of good answers, until
  *   a round passes in which nobody had to be refused. Success drives it, not a clock,
  *   so a healthy downstream is back after a few round trips and a cold one is spared.
+ *   Only calls that began in a round count as its answers: what is still in flight when
+ *   the ramp falls back must not lift it again.
  */
 import { type Attempt, Ticket, type Verdict } from "../Gate.ts"
 import type { Refused } from "../Refused.ts"
@@ -41,6 +43,9 @@ const waitersMax = 1000
 /** The token of a call whose outcome says nothing: generations begin at 1. */
 const uncounted = 0
 
+/** A token is its generation times this, and the round of the ramp that it began in. */
+const roundsPerGeneration = 1024
+
 /** The generations of one breaker: circuits that come and go never share one. */
 export interface Generations {
   last: number
@@ -72,12 +77,15 @@ export class Circuit {
   /** How many times it tripped without a stable period in between. */
   private trips = 0
   private closedAt = 0
-  private changedAt = 0
+  /** When the last probe, or call of the ramp, was let through. */
+  private letThroughAt = 0
   private good = 0
   private bad = 0
   private slow = 0
   private allowed = 0
   private running = 0
+  private rampSince = 0
+  private round = 0
   private roundGood = 0
   private roundRefused = false
   /** What was counted when it tripped: the reason of every refusal until it closes. */
@@ -96,10 +104,13 @@ export class Circuit {
   /** Follows a window of another length or kind; what was counted stays, as far as it reaches. */
   resize(): void {
     const { windowCalls, windowMillis } = this.values
-    const { window } = this
-    if (windowCalls > 0)
-      this.window = window instanceof ByCount ? window.resized(windowCalls) : new ByCount(windowCalls)
-    else this.window = window instanceof ByTime ? window.resized(windowMillis) : new ByTime(windowMillis)
+    const next = makeWindow(this.values)
+    this.window.copyTo(next, windowCalls > 0 ? windowCalls : windowMillis)
+    this.window = next
+  }
+
+  private get token(): number {
+    return this.generation * roundsPerGeneration + this.round
   }
 
   /** Whether the call may pass: looks and takes in one synchronous block. */
@@ -107,7 +118,7 @@ export class Circuit {
     const { mode } = this.values
     if (mode === "off") return uncounted
     if (mode === "forced-open") return this.refusal(attempt, undefined)
-    if (mode === "forced-closed") return this.state === "closed" ? this.generation : uncounted
+    if (mode === "forced-closed") return this.state === "closed" ? this.token : uncounted
     const admitted = this.admit(attempt)
     if (mode !== "dark" || typeof admitted === "number") return admitted
     // In the dark it says what it would do, and lets pass without counting.
@@ -124,29 +135,41 @@ export class Circuit {
     }
     switch (this.state) {
       case "closed":
-        return this.generation
+        return this.token
       case "open":
         return this.refusal(attempt, Math.max(1, this.openUntil - now))
       case "half-open":
         return this.probe(attempt)
       case "ramp":
-        if (this.running < this.allowed) {
-          this.running++
-          return this.generation
-        }
-        this.roundRefused = true
-        return this.refusal(attempt, undefined)
+        return this.climb(attempt)
     }
   }
 
+  private climb(attempt: Attempt): number | Refused | Ticket {
+    if (this.running >= this.allowed) {
+      if (this.lost(attempt.now)) {
+        this.change(attempt, "half-open", "probes-lost")
+        return this.probe(attempt)
+      }
+      this.roundRefused = true
+      return this.refusal(attempt, undefined)
+    }
+    this.running++
+    this.letThroughAt = attempt.now
+    return this.token
+  }
+
+  /** Calls whose end nobody saw for so long must not hold its places for ever. */
+  private lost(now: number): boolean {
+    return now - this.letThroughAt >= this.values.probeMaxMillis || now < this.letThroughAt
+  }
+
   private probe(attempt: Attempt): number | Refused | Ticket {
-    const { probes, probeMaxMillis, probeWaitMillis } = this.values
+    const { mode, probes, probeMaxMillis, probeWaitMillis } = this.values
     const { now } = attempt
     const taken = this.probing + this.good + this.bad
     if (taken >= probes) {
-      // Probes whose end nobody saw must not keep it half-open for ever.
-      if (now - this.changedAt >= probeMaxMillis || now < this.changedAt)
-        this.change(attempt, "half-open", "probes-lost")
+      if (this.lost(now)) this.change(attempt, "half-open", "probes-lost")
       else if (probeWaitMillis > 0 && this.probing > 0 && this.waiting.size < waitersMax) {
         const ticket = new Ticket(probeWaitMillis)
         this.waiting.add(ticket)
@@ -154,9 +177,11 @@ export class Circuit {
       } else return this.refusal(attempt, undefined)
     }
     this.probing++
+    this.letThroughAt = now
     // Under sparse traffic a probe may be all that there is: its outcome counts, whether its caller waits or not.
-    attempt.outlive(probeMaxMillis)
-    return this.generation
+    // In the dark no call may behave otherwise than without a breaker.
+    if (mode !== "dark") attempt.outlive(probeMaxMillis)
+    return this.token
   }
 
   /** A waiting call that waits no more. */
@@ -168,9 +193,11 @@ export class Circuit {
   /** How a call that passed has ended. */
   leave(attempt: Where, token: number, verdict: Verdict, now: number, startedAt: number): void {
     // A result from before the last change of state is late and changes nothing.
-    if (token !== this.generation) return
-    const { slowMillis } = this.values
-    const spoke = startedAt >= 0 && verdict !== "refused" && verdict !== "aborted" && verdict !== "died"
+    const round = token - this.generation * roundsPerGeneration
+    if (round < 0 || round >= roundsPerGeneration) return
+    const { mode, slowMillis } = this.values
+    const heard = verdict !== "refused" && verdict !== "aborted" && verdict !== "died"
+    const spoke = heard && startedAt >= 0 && mode !== "off"
     const failed = spoke && verdict !== "answered" && verdict !== "permanent"
     const slow = spoke && slowMillis > 0 && now - startedAt >= slowMillis
     switch (this.state) {
@@ -181,7 +208,7 @@ export class Circuit {
         return
       case "ramp":
         this.running--
-        if (spoke) this.ramped(at(attempt, now), failed, slow)
+        if (spoke) this.ramped(at(attempt, now), failed, slow, round === this.round)
         return
       case "closed":
         if (spoke) this.counted(attempt, now, failed, slow)
@@ -223,24 +250,40 @@ export class Circuit {
     } else this.wake()
   }
 
-  private ramped(where: Where, failed: boolean, slow: boolean): void {
+  private ramped(where: Where, failed: boolean, slow: boolean, ofThisRound: boolean): void {
     this.window.record(where.now, failed, slow)
-    if (failed || slow) {
-      this.consecutive++
-      const reason = this.consecutive >= this.values.probes ? "relapse" : this.tripped(where.now)
-      if (reason === undefined) this.round(this.values.probes)
-      else this.change(where, "open", reason)
-      return
-    }
-    this.consecutive = 0
-    if (++this.roundGood < this.allowed) return
-    // A whole round in which all who came could pass: the limit limits nobody any more.
-    if (!this.roundRefused) this.change(where, "closed", "ramp-complete")
-    else this.round(this.allowed * 2)
+    const bad = failed || (slow && this.values.slowRate > 0)
+    const reason = bad ? this.relapsed(where.now, ofThisRound) : this.climbed(ofThisRound)
+    // What fails a little for so long is no relapse: the rates of the closed state judge it.
+    const held = where.now - this.rampSince >= this.values.stableMillis
+    if (reason === "ramp-complete" || (reason === undefined && held)) this.change(where, "closed", "ramp-complete")
+    else if (reason !== undefined) this.change(where, "open", reason)
   }
 
-  private round(allowed: number): void {
+  /** Counts a good answer of a round; complete after one in which all who came could pass: it limits nobody any more. */
+  private climbed(ofThisRound: boolean): CircuitReason | undefined {
+    this.consecutive = 0
+    if (!ofThisRound || ++this.roundGood < this.allowed) return undefined
+    if (!this.roundRefused) return "ramp-complete"
+    this.begin(this.allowed * 2)
+    return undefined
+  }
+
+  /** Falls back to a few calls; the reason to open where even those fail one after another. */
+  private relapsed(now: number, ofThisRound: boolean): CircuitReason | undefined {
+    const { probes } = this.values
+    if (ofThisRound && this.allowed > probes) this.begin(probes)
+    else if (ofThisRound) {
+      this.roundGood = 0
+      if (++this.consecutive >= probes) return "relapse"
+    }
+    return this.tripped(now)
+  }
+
+  /** Begins a round of the ramp. */
+  private begin(allowed: number): void {
     this.allowed = allowed
+    this.round = (this.round + 1) % roundsPerGeneration
     this.roundGood = 0
     this.roundRefused = false
   }
@@ -251,13 +294,16 @@ export class Circuit {
     const from = this.state
     this.state = to
     this.generation = ++this.generations.last
-    this.changedAt = now
-    this.trippedBy = sums
-    this.probing = this.good = this.bad = this.slow = this.running = this.consecutive = 0
-    if (to === "open") this.openedAt(where, from)
+    this.letThroughAt = now
+    this.probing = this.good = this.bad = this.slow = this.running = this.consecutive = this.round = 0
+    if (to === "open") {
+      this.trippedBy = sums
+      this.openedAt(where, from, reason)
+    }
     if (to === "ramp") {
       this.window.clear()
-      this.round(this.values.probes)
+      this.rampSince = now
+      this.begin(this.values.probes)
     }
     if (to === "closed") {
       this.window.clear()
@@ -273,11 +319,12 @@ export class Circuit {
       : this.window.sums(now)
   }
 
-  private openedAt({ now, random }: Where, from: CircuitState): void {
+  private openedAt({ now, random }: Where, from: CircuitState, reason: CircuitReason): void {
     const { openMillis, openMaxMillis, jitter, stableMillis } = this.values
     if (from === "closed" && now - this.closedAt >= stableMillis) this.trips = 0
     const backedOff = Math.min(Math.max(openMillis, openMaxMillis), openMillis * 2 ** Math.min(this.trips, 30))
-    this.trips++
+    // What an operator did says nothing about the downstream.
+    if (reason !== "by-hand") this.trips++
     this.openFor = jitter > 0 ? backedOff * (1 + jitter * (2 * random() - 1)) : backedOff
     this.openUntil = now + this.openFor
   }
@@ -298,8 +345,8 @@ export class Circuit {
     })
   }
 
-  /** Those who waited for a probe ask again, now that it is over. */
-  private wake(): void {
+  /** Those who waited for a probe ask again, now that it is over, or that the knobs were turned. */
+  wake(): void {
     for (const ticket of [...this.waiting]) {
       this.waiting.delete(ticket)
       ticket.retry()

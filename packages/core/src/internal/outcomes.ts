@@ -16,6 +16,8 @@ export interface Outcomes {
   readonly record: (now: number, failed: boolean, slow: boolean) => void
   readonly sums: (now: number) => Sums
   readonly clear: () => void
+  /** Puts what it holds into an empty window of the given size, as far as that one reaches back. */
+  readonly copyTo: (next: Outcomes, size: number) => void
 }
 
 /** How many buckets a window by time has: it forgets in steps of a tenth of its length. */
@@ -39,10 +41,12 @@ export class ByTime implements Outcomes {
   }
 
   record(now: number, failed: boolean, slow: boolean): void {
-    this.add(Math.floor(now / this.width), 1, failed ? 1 : 0, slow ? 1 : 0)
+    this.add(now, 1, failed ? 1 : 0, slow ? 1 : 0)
   }
 
-  private add(epoch: number, calls: number, failures: number, slow: number): void {
+  /** Records several outcomes at once. */
+  add(now: number, calls: number, failures: number, slow: number): void {
+    const epoch = Math.floor(now / this.width)
     const bucket = this.buckets[epoch % bucketsPerWindow]
     if (bucket === undefined) return
     if (bucket.epoch !== epoch) {
@@ -73,15 +77,29 @@ export class ByTime implements Outcomes {
     this.buckets = emptyBuckets()
   }
 
-  /** A window of another length that holds the same outcomes, as far as it reaches back. */
-  resized(windowMillis: number): ByTime {
-    const next = new ByTime(windowMillis)
-    const known = this.buckets.filter((bucket) => bucket.calls > 0).sort((a, b) => a.epoch - b.epoch)
-    for (const { epoch, calls, failures, slow } of known) {
-      next.add(Math.floor((epoch * this.width) / next.width), calls, failures, slow)
-    }
-    return next
+  copyTo(next: Outcomes, size: number): void {
+    const latest = Math.max(...this.buckets.map(({ epoch }) => epoch))
+    const known = this.buckets
+      .filter(({ calls, epoch }) => calls > 0 && latest - epoch < bucketsPerWindow)
+      .sort((a, b) => a.epoch - b.epoch)
+    for (const bucket of known) replay(next, bucket.epoch * this.width, bucket, size)
   }
+}
+
+/**
+ * Records the outcomes of a bucket as if they came at its beginning. Their order is not known: the failures come
+ * first, so that a window by count forgets them first. Where it is smaller than the bucket, the rates are kept.
+ */
+const replay = (next: Outcomes, at: number, { calls, failures, slow }: Sums, atMost: number): void => {
+  if (next instanceof ByTime) {
+    next.add(at, calls, failures, slow)
+    return
+  }
+  const share = Math.min(1, atMost / calls)
+  const kept = Math.round(calls * share)
+  const keptFailures = Math.round(failures * share)
+  const keptSlow = Math.round(slow * share)
+  for (let nth = 0; nth < kept; nth++) next.record(at, nth < keptFailures, nth < keptSlow)
 }
 
 const emptyBuckets = (): Array<Bucket> =>
@@ -97,13 +115,15 @@ export class ByCount implements Outcomes {
   private calls = 0
   private failures = 0
   private slow = 0
+  private latestAt = 0
 
   constructor(size: number) {
     this.ring = new Uint8Array(size)
   }
 
-  record(_now: number, failed: boolean, slow: boolean): void {
+  record(now: number, failed: boolean, slow: boolean): void {
     const { ring, next } = this
+    this.latestAt = now
     if (this.calls === ring.length) this.count(ring[next] ?? 0, -1)
     const bits = (failed ? failedBit : 0) | (slow ? slowBit : 0)
     ring[next] = bits
@@ -125,13 +145,11 @@ export class ByCount implements Outcomes {
     this.next = this.calls = this.failures = this.slow = 0
   }
 
-  /** A window of another size that holds the latest of the same outcomes. */
-  resized(size: number): ByCount {
-    const next = new ByCount(size)
-    for (let age = Math.min(this.calls, size); age > 0; age--) {
+  copyTo(next: Outcomes): void {
+    for (let age = this.calls; age > 0; age--) {
       const bits = this.ring[(this.next - age + this.ring.length) % this.ring.length] ?? 0
-      next.record(0, (bits & failedBit) !== 0, (bits & slowBit) !== 0)
+      // It knows only when the latest came: a window by time takes them all as of then.
+      next.record(this.latestAt, (bits & failedBit) !== 0, (bits & slowBit) !== 0)
     }
-    return next
   }
 }

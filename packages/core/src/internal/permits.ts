@@ -35,7 +35,7 @@ export class Permits {
   private readonly rules: PermitRules
   private readonly token: number
 
-  /** `token`, above 0, is what a call gets that took a permit of these. */
+  /** `token`, above 0 and of no others, is what a call gets that took a permit of these. */
   constructor(rules: PermitRules, token: number) {
     this.rules = rules
     this.token = token
@@ -71,9 +71,9 @@ export class Permits {
   }
 
   leave(token: number): void {
-    if (token === untaken) return
-    // Never below 0, should the permits of this key have been forgotten while it ran.
-    this.running = Math.max(0, this.running - 1)
+    // A permit of a key that was forgotten meanwhile is not one of these.
+    if (token !== this.token) return
+    this.running--
     this.serve()
   }
 

@@ -34,10 +34,6 @@ export interface BulkheadOptions {
   readonly keysMax?: number
 }
 
-/** Whether a call holds a permit that all share, or one of its key. */
-const sharedToken = 1
-const keyedToken = 2
-
 /**
  * Lets `permits` calls run, `queueMax` wait for at most `waitMax`, and refuses the
  * rest at once with `BULKHEAD_FULL`. An interrupted waiter frees its place, an
@@ -75,9 +71,10 @@ export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<"unbounde
           order: () => values.order,
           mode: () => values.mode
         }
-        const one = new Permits(rule, sharedToken)
+        let tokens = 0
+        const one = new Permits(rule, ++tokens)
         const keyed = new PerKey(
-          () => new Permits(rule, keyedToken),
+          () => new Permits(rule, ++tokens),
           (of) => of.running > 0
         )
         const of = (attempt: Pick<Attempt, "key">): Permits =>
@@ -88,8 +85,15 @@ export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<"unbounde
             gate: {
               holds: true,
               enter: (attempt) => of(attempt).enter(attempt),
-              leave: (attempt, token) => (token === keyedToken ? keyed.find(attempt.key()) : one)?.leave(token),
-              abandon: (attempt, ticket) => of(attempt).abandon(attempt, ticket)
+              // Each takes back only what is its own, also where `keysMax` was turned meanwhile.
+              leave: (attempt, token) => {
+                one.leave(token)
+                if (keyed.size > 0) keyed.find(attempt.key())?.leave(token)
+              },
+              abandon: (attempt, ticket) => {
+                const refused = one.abandon(attempt, ticket)
+                return keyed.find(attempt.key())?.abandon(attempt, ticket) ?? refused
+              }
             }
           },
           changed: () => {

@@ -43,7 +43,7 @@ export interface CircuitBreakerOptions {
   readonly consecutiveFailures?: number
   /** How long it stays open the first time before it probes; the end is inclusive. Default 1 s. */
   readonly openFor?: Duration.Input
-  /** The longest that it stays open: the time doubles with each relapse. Default 10 s. */
+  /** The longest that it stays open before jitter: the time doubles with each relapse. Default 10 s. */
   readonly openMax?: Duration.Input
   /** By which share the open time is spread to either side, so that instances do not probe together. Default 0.1. */
   readonly jitter?: number
@@ -125,9 +125,8 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
         const of = (attempt: Pick<Attempt, "key">): Circuit =>
           values.keysMax > 0 ? keyed.of(attempt.key(), values.keysMax) : one
         const all = () => (values.keysMax > 0 ? keyed.all() : [one])
-        let sized = ""
         const size = () => `${values.windowMillis} ${values.windowCalls}`
-        sized = size()
+        let sized = size()
 
         const byHand = (act: "open" | "close" | "reset" | "healthy") => (row: Policy.Row, now: number) => {
           // Nobody waits for a moment that an operator chose: it needs no spreading.
@@ -138,15 +137,24 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
             _tag: "Gate",
             gate: {
               enter: (attempt) => of(attempt).enter(attempt),
-              leave: (attempt, token, verdict, now, startedAt) =>
-                (values.keysMax > 0 ? keyed.find(attempt.key()) : one)?.leave(attempt, token, verdict, now, startedAt),
-              abandon: (attempt, ticket) => of(attempt).abandon(attempt, ticket)
+              // Each knows its own tokens, also where `keysMax` was turned while the call ran.
+              leave: (attempt, token, verdict, now, startedAt) => {
+                one.leave(attempt, token, verdict, now, startedAt)
+                if (keyed.size > 0) keyed.find(attempt.key())?.leave(attempt, token, verdict, now, startedAt)
+              },
+              abandon: (attempt, ticket) => {
+                const refused = one.abandon(attempt, ticket)
+                return keyed.find(attempt.key())?.abandon(attempt, ticket) ?? refused
+              }
             }
           },
           changed: () => {
-            if (sized === size()) return
+            const resized = sized !== size()
             sized = size()
-            for (const circuit of [one, ...keyed.all()]) circuit.resize()
+            for (const circuit of [one, ...keyed.all()]) {
+              if (resized) circuit.resize()
+              circuit.wake()
+            }
           },
           controls: {
             open: byHand("open"),

@@ -114,8 +114,9 @@ const make = <const M extends Policy.Mark>(
                 () => values.budgetRatio,
                 () => values.budgetPerSecond
               )
-              const decide = (error: unknown, state: State, now: number, left: number, asked: number) => {
-                const verdict = judge(error, asked, left, unsentOnly, values, budget, now)
+              const decide = (error: unknown, state: State, now: number, left: number, asked: Asked) => {
+                const verdict =
+                  asked === undefined ? "schedule" : judge(error, asked, left, unsentOnly, values, budget, now)
                 if (typeof verdict === "number") {
                   retried++
                   state.previousMillis = verdict
@@ -185,8 +186,11 @@ interface State {
   previousMillis: number
 }
 
-/** The wait before the next attempt, in milliseconds; nothing where a schedule has ended. */
-type Wait = (error: unknown, state: State, now: number) => Effect.Effect<number | undefined>
+/** The wait that the backoff asks for, in milliseconds; nothing where a schedule has ended. */
+type Asked = number | undefined
+
+/** The wait before the next attempt. */
+type Wait = (error: unknown, state: State, now: number) => Effect.Effect<Asked>
 
 /** The wait that is granted, or why none is. */
 const judge = (
@@ -212,7 +216,7 @@ const again = <A, T, P>(
   deadlineAt: number,
   state: State,
   values: Values,
-  decide: (error: unknown, state: State, now: number, left: number, asked: number) => number | undefined,
+  decide: (error: unknown, state: State, now: number, left: number, asked: Asked) => number | undefined,
   wait: Wait
 ): Call<A, T, P> =>
   state.attempt > values.times
@@ -221,7 +225,7 @@ const again = <A, T, P>(
         const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
         const left = Math.min(deadlineAt, fiber.getRef(Deadline)) - now
         return Effect.flatMap(wait(error, state, now), (asked): Call<A, T, P> => {
-          const delayMillis = asked === undefined ? undefined : decide(error, state, now, left, asked)
+          const delayMillis = decide(error, state, now, left, asked)
           if (delayMillis === undefined) return Effect.fail(error)
           const next = Effect.catch(Effect.provideService(call, Attempt, state.attempt), (later) => {
             state.attempt++
@@ -252,7 +256,7 @@ const scheduled = (schedule: Schedule.Schedule<unknown, unknown>): Effect.Effect
     (step): Wait =>
       (error, _, now) =>
         step(now, error).pipe(
-          Effect.map(([, delay]): number | undefined => Duration.toMillis(delay)),
+          Effect.map(([, delay]): Asked => Duration.toMillis(delay)),
           Pull.catchDone(() => Effect.succeed(undefined))
         )
   )
