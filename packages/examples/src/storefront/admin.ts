@@ -1,5 +1,5 @@
-/** The admin API: what the downstreams do, and the faults that they are given by hand. */
-import { Problem } from "@failsoft/http"
+/** The admin API: the downstreams and their settings, and the faults that they are given by hand. */
+import { Admin, Problem } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
@@ -10,6 +10,7 @@ import { names, resolve } from "../downstreams/registry.ts"
 import { type Controls, type DownstreamFailed, Supervisor } from "../downstreams/Supervisor.ts"
 import { Fault } from "../faults/Fault.ts"
 import { descriptions } from "./clients.ts"
+import type { Settings } from "./settings.ts"
 
 const named = Effect.gen(function* () {
   const { params } = yield* HttpRouter.RouteContext
@@ -63,16 +64,16 @@ const json = (body: unknown) => HttpServerResponse.jsonUnsafe(body)
 
 const shown = Effect.gen(function* () {
   const supervisor = yield* Supervisor
-  const faults = supervisor.faults().map(({ downstream, fault, since }) => ({
+  const given = supervisor.faults().map(({ downstream, fault, since }) => ({
     downstream,
     fault,
     since: new Date(since).toISOString()
   }))
-  return json({ faults })
+  return json({ faults: given })
 })
 
-/** `GET /admin/faults`, `PUT` and `DELETE /admin/faults/:downstream`, `GET /admin/downstreams`. */
-export const layer = Layer.mergeAll(
+/** `GET /admin/faults`, `PUT` and `DELETE /admin/faults/:downstream`. */
+const faults = Layer.mergeAll(
   HttpRouter.add("GET", "/admin/faults", shown),
   HttpRouter.add(
     "PUT",
@@ -93,46 +94,22 @@ export const layer = Layer.mergeAll(
       yield* Effect.mapError(supervisor.clearFault(yield* named), failed)
       return yield* shown
     }).pipe(Effect.catchTag("Problem", Problem.raise))
-  ),
-  HttpRouter.use((router) =>
+  )
+)
+
+/** The same with the downstreams, their settings and breakers; the whole port wants its token, where there is one. */
+export const layer = ({ adminHost, adminToken }: Settings) =>
+  Layer.unwrap(
     Effect.gen(function* () {
       const supervisor = yield* Supervisor
       const read = yield* descriptions
-      yield* router.add(
-        "GET",
-        "/admin/downstreams",
-        Effect.sync(() =>
-          json({
-            downstreams: read().map(({ name, info, methods }) => ({
-              ...server(supervisor, name),
-              criticality: info.criticality,
-              owner: info.owner,
-              docs: info.docs,
-              methods: methods.map((method) => ({
-                name: method.name,
-                idempotency: method.idempotency,
-                onOutage: method.onOutage,
-                policy: method.policies.map((policy) => policy.name).join(" > "),
-                settings: Object.fromEntries(
-                  method.policies.flatMap((policy) =>
-                    Object.entries(policy.knobs).map(([knob, value]) => [
-                      `${name}/${method.name}/${policy.name}.${knob}`,
-                      { value, origin: "code" }
-                    ])
-                  )
-                ),
-                fallback: method.fallback,
-                state: Object.fromEntries(
-                  method.policies
-                    .filter((policy) => Object.keys(policy.state).length > 0)
-                    .map((policy) => [policy.name, policy.state])
-                ),
-                observed: method.observed
-              }))
-            }))
-          })
-        )
+      return Layer.merge(
+        faults,
+        Admin.layer({
+          host: adminHost,
+          token: adminToken,
+          downstreams: () => read().map((description) => ({ description, facts: server(supervisor, description.name) }))
+        })
       )
     })
   )
-)

@@ -5,7 +5,7 @@ import type { Settings } from "./settings.ts"
 export const banner = ({ port, adminPort, downstreamPort }: Settings): string => `
 The storefront is up.
   API     http://127.0.0.1:${port}       docs at /docs, health at /health
-  admin   http://127.0.0.1:${adminPort}       /admin/downstreams, /admin/faults
+  admin   http://127.0.0.1:${adminPort}       /admin/downstreams, /admin/settings, /admin/faults
   downstreams ${downstreamPort === 0 ? "on free ports" : `from port ${downstreamPort}`}: identity, catalog.eu, inventory, payments, recommendations
 
 Try, in another terminal:

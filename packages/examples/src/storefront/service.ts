@@ -1,6 +1,7 @@
 /** The whole storefront: downstream processes, rings, routes, two ports. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Settings as Registry } from "@failsoft/core"
 import { Edge, Health, Server } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as Etag from "effect/http/Etag"
@@ -50,7 +51,14 @@ const publicRoutes = Layer.mergeAll(
   Edge.layer({ deadline: "2 seconds", requestMaxBytes: 65_536 })
 )
 
-const adminRoutes = Layer.mergeAll(admin.layer, HealthRoutes, Edge.layer({ deadline: "10 seconds" }))
+const adminRoutes = (settings: Settings) =>
+  Layer.mergeAll(admin.layer(settings), HealthRoutes, Edge.layer({ deadline: "10 seconds" }))
+
+/** The knobs of the policies: the code, then the file, then the environment, then the admin API. */
+const Knobs = ({ settingsFile, environment }: Settings) =>
+  Registry.layerOf(Registry.file(settingsFile), Registry.environment(environment)).pipe(
+    Layer.provide(NodeServices.layer)
+  )
 
 /** The service as the settings say; `onUp` is told the ports once both servers answer. */
 export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
@@ -64,8 +72,9 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
           port = bound
         }
       }),
-      Server.serve(adminRoutes, {
+      Server.serve(adminRoutes(settings), {
         port: settings.adminPort,
+        host: settings.adminHost,
         portVariable: "ADMIN_PORT",
         onListening: (bound) => {
           adminPort = bound
@@ -78,6 +87,7 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
     Layer.provide(Orders.layer),
     Layer.provide(Rings),
     Layer.provide(Transports),
+    Layer.provide(Knobs(settings)),
     Layer.provide(Supervisor.layer({ basePort: settings.downstreamPort, folder: settings.dataDir })),
     Layer.provide(
       Layer.mergeAll(

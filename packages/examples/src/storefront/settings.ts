@@ -1,5 +1,6 @@
-/** What the environment says: ports and where data lives. */
+/** What the environment says: ports, who may use the admin port, where data and settings live. */
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 
 /** A variable of the environment is malformed; the message names it and what was expected. */
@@ -11,8 +12,14 @@ export class InvalidEnvironment extends Schema.TaggedError<InvalidEnvironment>()
 export interface Settings {
   readonly port: number
   readonly adminPort: number
+  readonly adminHost: string
+  readonly adminToken: Redacted.Redacted | undefined
   readonly downstreamPort: number
   readonly dataDir: string
+  /** The file of the policies' settings; it need not exist. */
+  readonly settingsFile: string
+  /** Where the settings of the policies may stand as well. */
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
 
 const port = (env: NodeJS.ProcessEnv, name: string, absent: number, highest = 65_535) => {
@@ -29,7 +36,11 @@ export const fromEnvironment = (env: NodeJS.ProcessEnv): Effect.Effect<Settings,
   Effect.all({
     port: port(env, "PORT", 4000),
     adminPort: port(env, "ADMIN_PORT", 4001),
+    adminHost: Effect.succeed(env["ADMIN_HOST"] || "127.0.0.1"),
+    adminToken: Effect.succeed(env["ADMIN_TOKEN"] ? Redacted.make(env["ADMIN_TOKEN"]) : undefined),
     // Five downstreams listen from here up.
     downstreamPort: port(env, "DOWNSTREAM_PORT", 4100, 65_500),
-    dataDir: Effect.succeed(env["DATA_DIR"] || ".data")
+    dataDir: Effect.succeed(env["DATA_DIR"] || ".data"),
+    settingsFile: Effect.succeed(env["SETTINGS_FILE"] || `${env["DATA_DIR"] || ".data"}/settings.json`),
+    environment: Effect.succeed(env)
   })

@@ -1,0 +1,160 @@
+/** Settings of the running storefront, changed over real HTTP while requests flow. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { checkAlways } from "./always.ts"
+import { ask, type Seen, type Storefront, start, until } from "./storefront.ts"
+
+const json = { "content-type": "application/json" }
+const timeout = "recommendations/forUser/timeout.limitMillis"
+
+describe("settings of a running storefront", () => {
+  const folder = mkdtempSync(join(tmpdir(), "failsoft-settings-"))
+  const file = join(folder, "settings.json")
+  let shop: Storefront
+
+  beforeAll(async () => {
+    shop = await start({ SETTINGS_FILE: file, FAILSOFT_identity__verify__bulkhead__permits: "31" })
+    await until("the shop is warm", 20_000, async () => (await shop.order("warm-up")).status === 201)
+  })
+  afterAll(async () => {
+    await shop?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  const put = (name: string, body: object) =>
+    ask(`${shop.admin}/admin/settings${name === "" ? "" : `/${name}`}`, {
+      method: "PUT",
+      headers: json,
+      body: JSON.stringify(body)
+    })
+  const setting = async (name: string) => (await ask(`${shop.admin}/admin/settings/${encodeURIComponent(name)}`)).body
+  const breaker = (name: string, action: string) =>
+    ask(`${shop.admin}/admin/breakers/${name}/${action}`, { method: "POST" })
+
+  /** Asks for pages without a pause until it is told to stop; all that it saw. */
+  const flow = (lanes: number) => {
+    let flows = true
+    const seen: Array<Seen> = []
+    const lane = async () => {
+      for (let nth = 1; flows; nth++) seen.push(await shop.page(`sku-${(nth % 50) + 1}`))
+    }
+    const all = Promise.all(Array.from({ length: lanes }, lane))
+    return {
+      seen,
+      end: async () => {
+        flows = false
+        await all
+        return seen
+      }
+    }
+  }
+
+  it("a longer timeout takes effect at once, and no request that is under way is lost", async () => {
+    await shop.setFault("recommendations", { kind: "latency", millis: 120 })
+    const requests = flow(8)
+    const degraded = (of: Seen) => (of.headers.get("degradation") ?? "").includes("recommendations")
+    await until("the pages go without recommendations", 5000, async () => requests.seen.slice(-8).every(degraded))
+    const changed = await put("", {
+      changes: { [timeout]: "220 millis", "recommendations/forUser/retry.times": 0 },
+      reason: "the model is slow today",
+      by: "alice"
+    })
+    assert.strictEqual(changed.status, 200, JSON.stringify(changed.body))
+    await until("the pages have them again", 10_000, async () => {
+      const last = requests.seen.slice(-8)
+      return last.length === 8 && !last.some(degraded)
+    })
+    const seen = await requests.end()
+    assert.isAbove(seen.length, 20)
+    for (const of of seen) {
+      assert.strictEqual(of.status, 200, JSON.stringify(of.body))
+      checkAlways(of)
+    }
+    const downstreams = JSON.stringify((await ask(`${shop.admin}/admin/downstreams`)).body)
+    assert.include(downstreams, `"${timeout}":{"value":220,"origin":"admin"}`)
+    assert.include(downstreams, "timeout 220 ms > recommendations")
+    const audit = JSON.stringify((await ask(`${shop.admin}/admin/settings-audit`)).body)
+    assert.include(audit, '"by":"alice"')
+    assert.include(audit, "the model is slow today")
+    await put("", { changes: { [timeout]: null, "recommendations/forUser/retry.times": null } })
+    await shop.clearFault("recommendations")
+  })
+
+  it("a value expires by itself", async () => {
+    const before = (await setting(timeout))["value"]
+    await put(timeout, { value: 55, expiresAfterMillis: 1000 })
+    assert.deepInclude(await setting(timeout), { value: 55, origin: "admin" })
+    await until("the value is back", 3000, async () => (await setting(timeout))["value"] === before)
+    assert.deepInclude(await setting(timeout), { origin: "code" })
+  })
+
+  it("a bad value is refused with a sentence, and changes nothing", async () => {
+    const long = await put(timeout, { value: "1 hour" })
+    assert.deepInclude(long.body, { status: 422, reason: "SETTING_DOES_NOT_FIT" })
+    assert.include(String(long.body["detail"]), "must be shorter than deadline.limitMillis (250 ms)")
+    assert.include(String((await put(timeout, { value: "soon" })).body["detail"]), 'but is "soon"')
+    const unknown = await put("recommendations/forUser/timeout.limit", { value: 50 })
+    assert.include(String(unknown.body["detail"]), `did you mean ${timeout}`)
+    assert.deepInclude(await setting(timeout), { origin: "code" })
+  })
+
+  it("the environment speaks at the start, and the file whenever it is edited", async () => {
+    assert.deepInclude(await setting("identity/verify/bulkhead.permits"), { value: 31, origin: "environment" })
+    writeFileSync(file, JSON.stringify({ [timeout]: "60 millis", "identity/verify/bulkhead.permits": 30 }))
+    await until("the file is in force", 10_000, async () => (await setting(timeout))["value"] === 60)
+    assert.deepInclude(await setting(timeout), { origin: "file", by: file })
+    // The environment stands above the file.
+    assert.deepInclude(await setting("identity/verify/bulkhead.permits"), { value: 31 })
+    writeFileSync(file, '{"half": ')
+    await until("it says that the file is broken", 10_000, async () => shop.output().includes("is not valid JSON"))
+    assert.deepInclude(await setting(timeout), { value: 60, origin: "file" })
+    writeFileSync(file, JSON.stringify({ [timeout]: 58, "recommendations/forUser/timeout.limitMilis": 1 }))
+    await until("the file is in force again", 10_000, async () => (await setting(timeout))["value"] === 58)
+    await until("it names the unknown", 5000, async () => shop.output().includes(`did you mean ${timeout}`))
+    rmSync(file)
+    await until("its values are gone", 15_000, async () => (await setting(timeout))["origin"] === "code")
+  })
+
+  it("a breaker is opened by hand and closed again", async () => {
+    const name = "payments/charge/circuitBreaker"
+    // On a slow machine an order takes longer than the usual open time.
+    await put(`${name}.openMillis`, { value: 8000 })
+    assert.strictEqual((await breaker(name, "open")).status, 200)
+    const refused = await shop.order("by-hand-1")
+    assert.strictEqual(refused.status, 503)
+    checkAlways(refused)
+    assert.deepInclude(refused.body, { reason: "CIRCUIT_OPEN", downstream: "payments" })
+    assert.strictEqual((await breaker(encodeURIComponent(name), "close")).status, 200)
+    assert.strictEqual((await shop.order("by-hand-2")).status, 201)
+    // Forced open it stays, whatever time passes.
+    await put(`${name}.mode`, { value: "forced-open" })
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    assert.deepInclude((await shop.order("by-hand-3")).body, { reason: "CIRCUIT_OPEN" })
+    await ask(`${shop.admin}/admin/settings/${name}.mode`, { method: "DELETE" })
+    assert.strictEqual((await shop.order("by-hand-4")).status, 201)
+  })
+})
+
+describe("the admin port", () => {
+  it("does not start beyond loopback without a token", async () => {
+    const message = await start({ ADMIN_HOST: "0.0.0.0" }).then(
+      () => "it started",
+      (error: unknown) => String(error)
+    )
+    assert.include(message, "The admin API listens on 0.0.0.0, beyond loopback, and has no token: set ADMIN_TOKEN")
+  })
+
+  it("wants its token for the faults as well, where there is one", async () => {
+    const shop = await start({ ADMIN_TOKEN: "a secret", ADMIN_HOST: "0.0.0.0" })
+    for (const path of ["/admin/faults", "/admin/settings", "/admin/downstreams"]) {
+      const refused = await ask(shop.admin + path)
+      assert.deepInclude(refused.body, { status: 401, reason: "ADMIN_TOKEN_REQUIRED" })
+      const given = await ask(shop.admin + path, { headers: { authorization: "Bearer a secret" } })
+      assert.strictEqual(given.status, 200)
+    }
+    assert.strictEqual((await ask(`${shop.admin}/readyz`)).status, 200)
+    await shop.stop()
+  })
+})
