@@ -37,9 +37,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { Attempt } from "./Attempt.ts"
 import type { Call } from "./Call.ts"
-import { Deadline } from "./Deadline.ts"
 import * as internal from "./internal/leaf.ts"
 
 /**
@@ -52,22 +50,25 @@ import * as internal from "./internal/leaf.ts"
  */
 export type Run = internal.Run
 
-const standalone = <A, E>(leaf: internal.Leaf<A, E>): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback<A, E>((resume, signal) => {
-      const of: Run = { signal, deadlineAt: fiber.getRef(Deadline), attempt: fiber.getRef(Attempt) }
-      try {
-        leaf.run(of).then(
-          (value) => resume(leaf.onValue(value)),
-          (error) => resume(leaf.onError(error))
-        )
-      } catch (error) {
-        resume(leaf.onError(error))
-      }
-    })
-  )
+/** A promise that is made by a function, with what its outcomes become. */
+class Made<A, E> extends internal.Leaf<A, E> {
+  readonly run: (of: Run) => Promise<unknown>
+  readonly onValue: (value: unknown) => Effect.Effect<A, E>
+  readonly onError: (error: unknown) => Effect.Effect<A, E>
 
-const of = <A, E>(leaf: internal.Leaf<A, E>): Effect.Effect<A, E> => internal.openable(standalone(leaf), () => leaf)
+  constructor(
+    run: (of: Run) => Promise<unknown>,
+    onValue: (value: unknown) => Effect.Effect<A, E>,
+    onError: (error: unknown) => Effect.Effect<A, E>
+  ) {
+    super()
+    this.run = run
+    this.onValue = onValue
+    this.onError = onError
+  }
+}
+
+const of = <A, E>(leaf: Made<A, E>): Effect.Effect<A, E> => internal.openable(internal.standalone(leaf), () => leaf)
 
 /**
  * An effect from a promise, for the raw calls of a transport: its value is the
@@ -77,24 +78,24 @@ const of = <A, E>(leaf: internal.Leaf<A, E>): Effect.Effect<A, E> => internal.op
  * @since 0.1.0
  */
 export const make = <A, E>(run: (of: Run) => Promise<A>, onError: (error: unknown) => E): Effect.Effect<A, E> =>
-  // The leaf gives the value on as its own promise made it.
   of(
-    new internal.Leaf<A, E>(
+    new Made<A, E>(
       run,
+      // The value of the promise that `run` made.
       (value) => Effect.succeed(value as A),
       (error) => Effect.fail(onError(error))
     )
   )
 
 /**
- * A {@link Call} from a promise, for a stack without a ring.
+ * A `Call` from a promise, for a stack without a ring.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const call = <A, T>(run: (of: Run) => Promise<A>, onError: (error: unknown) => T): Call<A, T> =>
   of(
-    new internal.Leaf<Result.Result<A, never>, T>(
+    new Made<Result.Result<A, never>, T>(
       run,
       (value) => Effect.succeed(Result.succeed(value as A)),
       (error) => Effect.fail(onError(error))

@@ -26,6 +26,7 @@
  *
  * @since 0.1.0
  */
+import * as Schema from "effect/Schema"
 
 /**
  * The reasons for which the policies of this package refuse, and a transport that
@@ -44,6 +45,29 @@ export type RefusalReason =
   | "UNSENDABLE_REQUEST"
 
 /**
+ * The record of a refusal as others carry it: errors, logs, spans, problem bodies.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Record = Schema.Struct({
+  policy: Schema.String,
+  reason: Schema.String,
+  retryAfterMillis: Schema.optionalKey(Schema.Finite),
+  key: Schema.optionalKey(Schema.String),
+  deadlineLeftMillis: Schema.optionalKey(Schema.Finite),
+  state: Schema.optionalKey(Schema.Record(Schema.String, Schema.Union([Schema.Finite, Schema.String, Schema.Boolean])))
+})
+
+/**
+ * The record of a refusal.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Record = typeof Record.Type
+
+/**
  * What a policy may say about a refusal. `state` holds the counters at that moment.
  *
  * @category models
@@ -58,7 +82,7 @@ export interface Fields {
   readonly key?: string | undefined
   /** What was left of the call's deadline, in milliseconds. */
   readonly deadlineLeftMillis?: number | undefined
-  readonly state?: Readonly<Record<string, number | string | boolean>> | undefined
+  readonly state?: { readonly [counter: string]: number | string | boolean } | undefined
 }
 
 /**
@@ -101,7 +125,7 @@ export const make = (fields: Fields): Refused => new Refused(fields)
  * @category accessors
  * @since 0.1.0
  */
-export const record = (refused: Refused): Fields => ({
+export const record = (refused: Refused): Record => ({
   policy: refused.policy,
   reason: refused.reason,
   ...(refused.retryAfterMillis === undefined ? {} : { retryAfterMillis: refused.retryAfterMillis }),

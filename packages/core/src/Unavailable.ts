@@ -8,6 +8,8 @@
  * `CONTRACT_VIOLATION`. `retryable` says whether the same request may be sent
  * again later, `retryAfterMillis` when. `applied` is `"unknown"` as soon as one
  * attempt was sent whose outcome nobody knows, however the call ended after it.
+ * Where a policy refused, `refusal` is its whole record: policy, key, counters, and
+ * what was left of the deadline.
  *
  * **Gotchas**
  *
@@ -30,6 +32,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { Record as Refusal } from "./Refused.ts"
 import { Applied } from "./Transient.ts"
 
 /**
@@ -45,5 +48,6 @@ export class Unavailable extends Schema.TaggedError<Unavailable>()("Unavailable"
   detail: Schema.String,
   retryable: Schema.Boolean,
   applied: Applied,
-  retryAfterMillis: Schema.optionalKey(Schema.Finite)
+  retryAfterMillis: Schema.optionalKey(Schema.Finite),
+  refusal: Schema.optionalKey(Refusal)
 }) {}

@@ -5,7 +5,9 @@
  * An effect that carries `Opening` is opened anew for each attempt. To everybody
  * else it is a plain effect that does the same.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import { Attempt } from "../Attempt.ts"
+import { Deadline } from "../Deadline.ts"
 
 /** What a leaf's function is told. */
 export interface Run {
@@ -18,20 +20,10 @@ export interface Run {
 }
 
 /** One promise, and what its outcome means to the call. */
-export class Leaf<A, E> {
-  readonly run: (of: Run) => Promise<unknown>
-  readonly onValue: (value: unknown) => Effect.Effect<A, E>
-  readonly onError: (error: unknown) => Effect.Effect<A, E>
-
-  constructor(
-    run: (of: Run) => Promise<unknown>,
-    onValue: (value: unknown) => Effect.Effect<A, E>,
-    onError: (error: unknown) => Effect.Effect<A, E>
-  ) {
-    this.run = run
-    this.onValue = onValue
-    this.onError = onError
-  }
+export abstract class Leaf<A, E> {
+  abstract run(of: Run): Promise<unknown>
+  abstract onValue(value: unknown): Effect.Effect<A, E>
+  abstract onError(error: unknown): Effect.Effect<A, E>
 }
 
 /** The key under which an effect carries how it is opened. */
@@ -57,3 +49,21 @@ export const opened = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> |
   const carrier: Openable<A, E> = effect
   return carrier[Opening]?.() ?? effect
 }
+
+/** A leaf without a stack around it: an effect as any other. */
+export const standalone = <A, E>(opened: Effect.Effect<A, E> | Leaf<A, E>): Effect.Effect<A, E> =>
+  opened instanceof Leaf
+    ? Effect.withFiber((fiber) =>
+        Effect.callback<A, E>((resume, signal) => {
+          const of: Run = { signal, deadlineAt: fiber.getRef(Deadline), attempt: fiber.getRef(Attempt) }
+          try {
+            opened.run(of).then(
+              (value) => resume(opened.onValue(value)),
+              (error) => resume(opened.onError(error))
+            )
+          } catch (error) {
+            resume(opened.onError(error))
+          }
+        })
+      )
+    : opened

@@ -1,18 +1,20 @@
 /**
- * Turns a transport's effect into a `Call`: declared transient errors stay
+ * Opens a transport's effect for one attempt: declared transient errors stay
  * failures, declared permanent errors and contract violations become values.
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Call } from "../Call.ts"
 import type * as Contract from "../Contract.ts"
 import { ContractViolation, isContractViolation } from "../ContractViolation.ts"
 import type { Row } from "../Policy.ts"
 import { Refused } from "../Refused.ts"
 import * as hints from "./hints.ts"
+import * as leaves from "./leaf.ts"
+import type { AnyCall } from "./passage.ts"
 import { stackless } from "./stackless.ts"
 
 /** A method of a transport, once the types have been checked. */
@@ -29,13 +31,54 @@ export interface Sent {
   attempts: number
 }
 
-/** Makes the function from raw call to `Call` for one method. */
-export const makeToCall = (row: Row, method: Contract.Method) => {
-  const isPermanent = Schema.is(method.permanent)
-  const isTransient = Schema.is(method.transient)
+/** What the errors of one method mean. */
+export class Classifier {
+  private readonly row: Row
+  private readonly isPermanent: (error: unknown) => boolean
+  private readonly isTransient: (error: unknown) => boolean
 
-  const violated = (violation: ContractViolation): Call<never, never, unknown> =>
-    Effect.withFiber((fiber) => {
+  constructor(row: Row, method: Contract.Method) {
+    this.row = row
+    this.isPermanent = Schema.is(method.permanent)
+    this.isTransient = Schema.is(method.transient)
+  }
+
+  answered(value: unknown, sent: Sent): AnyCall {
+    sent.unknown--
+    return Effect.succeed(Result.succeed(value))
+  }
+
+  /** An error that the transport failed with. */
+  failed(error: unknown, sent: Sent): AnyCall {
+    if (error instanceof Refused) {
+      sent.unknown--
+      sent.attempts--
+      return Effect.succeed(Result.fail(error))
+    }
+    if (this.isPermanent(error)) {
+      sent.unknown--
+      return Effect.succeed(Result.fail(error))
+    }
+    if (isContractViolation(error)) return this.violated(error)
+    if (this.isTransient(error)) {
+      if (hints.notApplied(error)) sent.unknown--
+      return Effect.fail(error)
+    }
+    // Only a transport whose types were cast away comes here.
+    return this.violated(violation(`the transport failed with an undeclared error: ${hints.word(error)}`))
+  }
+
+  /** A defect of the transport must not break a page that its contract keeps up. */
+  broken(cause: Cause.Cause<unknown>): AnyCall {
+    return Effect.andThen(
+      Effect.logError(`the transport of ${this.row.downstream}/${this.row.method} ended with a defect`, cause),
+      this.violated(violation("the transport ended with a defect"))
+    )
+  }
+
+  private violated(violation: ContractViolation): AnyCall {
+    const { row } = this
+    return Effect.withFiber((fiber) => {
       if (row.bus.active) {
         row.bus.emit({
           _tag: "ContractViolated",
@@ -47,55 +90,69 @@ export const makeToCall = (row: Row, method: Contract.Method) => {
       }
       return Effect.succeed(Result.fail(violation))
     })
+  }
+}
 
-  /** A defect of the transport must not break a page that its contract keeps up. */
-  const broken = (cause: Cause.Cause<unknown>): Call<never, never, unknown> =>
-    Effect.andThen(
-      Effect.logError(`the transport of ${row.downstream}/${row.method} ended with a defect`, cause),
-      violated(stackless(() => new ContractViolation({ detail: "the transport ended with a defect" })))
-    )
+const violation = (detail: string) => stackless(() => new ContractViolation({ detail }))
 
-  return (raw: RawCall, payload: unknown, sent: Sent): Call<unknown, unknown, unknown> =>
-    Effect.suspend(() => {
-      sent.unknown++
-      sent.attempts++
-      return Effect.matchCauseEffect(
-        Effect.suspend(() => raw(payload)),
-        {
-          onSuccess: (value): Call<unknown, unknown, unknown> => {
-            sent.unknown--
-            return Effect.succeed(Result.succeed(value))
-          },
-          // Not run where the caller is interrupted.
-          onFailure: (cause): Call<unknown, unknown, unknown> => {
-            const failure = cause.reasons.find((reason) => reason._tag === "Fail")
-            if (failure === undefined) return broken(cause)
-            const { error } = failure
-            if (error instanceof Refused) {
-              sent.unknown--
-              sent.attempts--
-              return Effect.succeed(Result.fail(error))
-            }
-            if (isPermanent(error)) {
-              sent.unknown--
-              return Effect.succeed(Result.fail(error))
-            }
-            if (isContractViolation(error)) return violated(error)
-            if (isTransient(error)) {
-              if (hints.notApplied(error)) sent.unknown--
-              return Effect.fail(error)
-            }
-            // Only a transport whose types were cast away comes here.
-            return violated(
-              stackless(
-                () =>
-                  new ContractViolation({
-                    detail: `the transport failed with an undeclared error: ${hints.word(error)}`
-                  })
-              )
-            )
-          }
-        }
-      )
-    })
+/** Opens one attempt: a leaf where the transport gave one, else an effect. */
+export const openRaw = (
+  classifier: Classifier,
+  raw: RawCall,
+  payload: unknown,
+  sent: Sent
+): AnyCall | leaves.Leaf<Result.Result<unknown, unknown>, unknown> => {
+  sent.unknown++
+  sent.attempts++
+  let opened: Effect.Effect<unknown, unknown> | leaves.Leaf<unknown, unknown>
+  try {
+    opened = leaves.opened(raw(payload))
+  } catch (defect) {
+    opened = Effect.die(defect)
+  }
+  if (opened instanceof leaves.Leaf) return new TransportLeaf(classifier, opened, sent)
+  return Effect.matchCauseEffect(opened, {
+    onSuccess: (value) => classifier.answered(value, sent),
+    // Not run where the caller is interrupted.
+    onFailure: (cause) => classified(classifier, cause, sent)
+  })
+}
+
+const classified = (classifier: Classifier, cause: Cause.Cause<unknown>, sent: Sent): AnyCall => {
+  const failure = cause.reasons.find((reason) => reason._tag === "Fail")
+  return failure === undefined ? classifier.broken(cause) : classifier.failed(failure.error, sent)
+}
+
+/** A transport's leaf whose outcome is classified. */
+class TransportLeaf extends leaves.Leaf<Result.Result<unknown, unknown>, unknown> {
+  private readonly classifier: Classifier
+  private readonly leaf: leaves.Leaf<unknown, unknown>
+  private readonly sent: Sent
+
+  constructor(classifier: Classifier, leaf: leaves.Leaf<unknown, unknown>, sent: Sent) {
+    super()
+    this.classifier = classifier
+    this.leaf = leaf
+    this.sent = sent
+  }
+
+  run(of: leaves.Run): Promise<unknown> {
+    return this.leaf.run(of)
+  }
+
+  onValue(value: unknown): AnyCall {
+    return this.outcome(this.leaf.onValue(value))
+  }
+
+  onError(error: unknown): AnyCall {
+    return this.outcome(this.leaf.onError(error))
+  }
+
+  private outcome(of: Effect.Effect<unknown, unknown>): AnyCall {
+    // A leaf's outcomes are there at once: `Leaf.make` makes nothing else.
+    const exit = Exit.isExit(of) ? of : Exit.die("a leaf must end with an exit")
+    return exit._tag === "Success"
+      ? this.classifier.answered(exit.value, this.sent)
+      : classified(this.classifier, exit.cause, this.sent)
+  }
 }

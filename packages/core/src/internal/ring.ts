@@ -1,13 +1,9 @@
 /**
  * The resilience ring: raw calls below, typed client above.
  */
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Answer from "../Answer.ts"
-import { Attempt } from "../Attempt.ts"
 import {
   InvalidComposition,
   namesOf,
@@ -18,18 +14,15 @@ import {
   worstLoad
 } from "../Composition.ts"
 import type * as Contract from "../Contract.ts"
-import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
-import type { Observed } from "../Health.ts"
 import * as Policy from "../Policy.ts"
 import { type RegisteredRow, Registry, type SettingsRegistry } from "../Settings.ts"
 import * as Signal from "../Signal.ts"
-import { Unavailable } from "../Unavailable.ts"
-import { canonical } from "./canonical.ts"
 import type { Description, MethodDescription } from "./description.ts"
 import { toMillis } from "./duration.ts"
-import { makeToCall, type RawCall, type Sent } from "./rawCall.ts"
-import { degrade, fold } from "./settle.ts"
+import { type MethodOf, start } from "./logicalCall.ts"
+import { Observations } from "./observations.ts"
+import { Classifier, type RawCall } from "./rawCall.ts"
 import type { Build } from "./shared.ts"
 
 /** A row as the ring sees it; the types of the table hold before it comes here. */
@@ -99,21 +92,6 @@ const problemsOfRow = (contract: Contract.Contract, name: string, row: TableRow 
       ]
   ).map((problem) => `${contract.name}/${name}: ${problem}`)
 
-/** A caller without time, or with a request that cannot be sent, says nothing about the downstream. */
-const saysSomething = (failure: Unavailable, sent: Sent, now: number, callerDeadline: number): boolean =>
-  failure.reason === "DEADLINE_EXCEEDED"
-    ? sent.attempts > 0 && now < callerDeadline
-    : failure.reason !== "UNSENDABLE_REQUEST"
-
-/** What a fallback remembers must not break an answer that is good without it. */
-const observe = (step: Fallback.Instance, request: Fallback.Request, value: unknown): void => {
-  try {
-    step.observe?.(request, value)
-  } catch {
-    // Its own `answer` will meet the same and say so, when it is needed.
-  }
-}
-
 const makeMethod = (
   id: string,
   row: Policy.Row,
@@ -125,83 +103,24 @@ const makeMethod = (
   Effect.gen(function* () {
     const built = yield* Policy.build(policy, row)
     const steps = yield* Effect.forEach(fallback?.steps ?? [], (step) => step.build)
-    const toCall = makeToCall(row, method)
     // The JSON codec throws where a payload has no faithful text form; two payloads never share a key.
     const encode = Schema.encodeUnknownSync(Schema.toCodecJson(method.payload))
-    const degrades = method.onOutage !== "fail"
     const names = namesOf(policy.parts)
-    let observed: Observed = {}
-    let meanMillis: number | undefined
-    let nestedRetries = 0
-
-    const ended = (clock: Clock.Clock, startedAt: number, outcome: Signal.Outcome): void => {
-      if (!row.bus.active) return
-      const at = clock.currentTimeMillisUnsafe()
-      row.bus.emit({
-        _tag: "CallEnded",
-        at,
-        downstream: row.downstream,
-        method: row.method,
-        outcome,
-        durationMillis: at - startedAt
-      })
+    const observations = new Observations()
+    const of: MethodOf = {
+      id,
+      row,
+      method,
+      raw,
+      classifier: new Classifier(row, method),
+      intercept: built.intercept,
+      steps,
+      encode,
+      observations
     }
 
-    const call = (payload: unknown): Effect.Effect<unknown, unknown> =>
-      Effect.withFiber((fiber) => {
-        const clock = fiber.getRef(Clock.Clock)
-        const startedAt = clock.currentTimeMillisUnsafe()
-        const callerDeadline = fiber.getRef(Deadline)
-        const sent: Sent = { unknown: 0, attempts: 0 }
-        const request: Fallback.Request = {
-          payload,
-          key: () => `${id}/${row.method} ${canonical(encode(payload))}`,
-          idempotencyKey: () => method.idempotencyKey?.(payload),
-          now: startedAt
-        }
-        const settled = Effect.flatMap(
-          fold(row, method, sent, built.intercept(toCall(raw, payload, sent))),
-          (result): Effect.Effect<unknown, unknown> => {
-            const now = clock.currentTimeMillisUnsafe()
-            if (Result.isSuccess(result)) {
-              observed = { ...observed, lastGoodAt: now }
-              meanMillis = meanMillis === undefined ? now - startedAt : meanMillis + (now - startedAt - meanMillis) / 32
-              for (const step of steps) observe(step, { ...request, now }, result.success)
-              ended(clock, startedAt, "answered")
-              return Effect.succeed(degrades ? Answer.fresh(result.success) : result.success)
-            }
-            const failure = result.failure
-            if (!(failure instanceof Unavailable)) {
-              observed = { ...observed, lastGoodAt: now }
-              ended(clock, startedAt, "permanent")
-              return Effect.fail(failure)
-            }
-            if (saysSomething(failure, sent, now, callerDeadline)) {
-              observed = { ...observed, lastBadAt: now, lastReason: failure.reason }
-            }
-            if (!degrades) {
-              ended(clock, startedAt, "unavailable")
-              return Effect.fail(failure)
-            }
-            return degrade(row, steps, { ...request, now }, failure).pipe(
-              Effect.tap(() => Effect.sync(() => ended(clock, startedAt, "degraded"))),
-              Effect.tapError(() => Effect.sync(() => ended(clock, startedAt, "unavailable")))
-            )
-          }
-        )
-        // A call of its own: whoever calls it may be a retry of another downstream.
-        let fresh = settled
-        if (fiber.getRef(Attempt) !== 0) {
-          nestedRetries++
-          fresh = Effect.provideService(settled, Attempt, 0)
-        }
-        return row.bus.active
-          ? Effect.onInterrupt(fresh, () => Effect.sync(() => ended(clock, startedAt, "interrupted")))
-          : fresh
-      })
-
     return {
-      call,
+      call: (payload: unknown) => start(of, payload),
       parts: built.parts,
       describe: (registered: string): MethodDescription => ({
         name: row.method,
@@ -223,10 +142,10 @@ const makeMethod = (
           }
         }),
         ...figures(policy, built.parts),
-        ...(meanMillis === undefined ? {} : { meanMillis }),
-        nestedRetries,
+        ...(observations.meanMillis === undefined ? {} : { meanMillis: observations.meanMillis }),
+        nestedRetries: observations.nestedRetries,
         fallback: (fallback?.steps ?? []).map(({ kind, quality, knobs }) => ({ kind, quality, knobs })),
-        observed
+        observed: observations.observed
       })
     }
   })

@@ -6,67 +6,62 @@ import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type { Answer } from "../Answer.ts"
-import type { Call } from "../Call.ts"
 import type * as Contract from "../Contract.ts"
 import { isContractViolation } from "../ContractViolation.ts"
 import type * as Fallback from "../Fallback.ts"
 import { Journal } from "../Journal.ts"
 import type { Row } from "../Policy.ts"
-import { Refused } from "../Refused.ts"
+import * as Refused from "../Refused.ts"
 import { TimedOut } from "../TimedOut.ts"
 import { Unavailable } from "../Unavailable.ts"
 import * as hints from "./hints.ts"
 import type { Sent } from "./rawCall.ts"
 import { stackless } from "./stackless.ts"
 
-/** Folds everything that is neither an answer nor the downstream's final word into `Unavailable`. */
-export const fold = (
+/** A transient error that outlasted the stack. */
+export const fromError = (row: Row, method: Contract.Method, sent: Sent, error: unknown): Unavailable =>
+  unavailable(row, method, sent, {
+    reason: error instanceof TimedOut ? "TIMEOUT" : "TRANSIENT_FAILURE",
+    detail: hints.word(error),
+    retryable: true,
+    ...retryAfter(hints.retryAfterMillis(error))
+  })
+
+/** A final outcome that is no word of the downstream's: a refusal or a violated contract. Nothing for its own word. */
+export const fromFinal = (row: Row, method: Contract.Method, sent: Sent, outcome: unknown): Unavailable | undefined => {
+  if (outcome instanceof Refused.Refused) {
+    return unavailable(row, method, sent, {
+      reason: outcome.reason,
+      detail: `refused by ${outcome.policy}`,
+      retryable: outcome.reason !== "UNSENDABLE_REQUEST",
+      refusal: Refused.record(outcome),
+      ...retryAfter(outcome.retryAfterMillis)
+    })
+  }
+  return isContractViolation(outcome)
+    ? unavailable(row, method, sent, { reason: "CONTRACT_VIOLATION", detail: outcome.detail, retryable: false })
+    : undefined
+}
+
+const unavailable = (
   row: Row,
   method: Contract.Method,
   sent: Sent,
-  call: Call<unknown, unknown, unknown>
-): Effect.Effect<Result.Result<unknown, unknown>> => {
-  const unavailable = (
-    of: Pick<Unavailable, "reason" | "detail" | "retryable"> & { readonly retryAfterMillis?: number }
-  ) =>
-    Result.fail(
-      stackless(
-        () =>
-          new Unavailable({
-            downstream: row.downstream,
-            method: row.method,
-            applied: method.idempotency !== "safe" && sent.unknown > 0 ? "unknown" : "no",
-            ...of
-          })
-      )
-    )
-  return Effect.match(call, {
-    onSuccess: (result) => {
-      if (Result.isSuccess(result)) return result
-      const outcome = result.failure
-      if (outcome instanceof Refused) {
-        return unavailable({
-          reason: outcome.reason,
-          detail: `refused by ${outcome.policy}`,
-          retryable: outcome.reason !== "UNSENDABLE_REQUEST",
-          ...retryAfter(outcome.retryAfterMillis)
-        })
-      }
-      return isContractViolation(outcome)
-        ? unavailable({ reason: "CONTRACT_VIOLATION", detail: outcome.detail, retryable: false })
-        : result
-    },
-    onFailure: (error) =>
-      unavailable({
-        reason: error instanceof TimedOut ? "TIMEOUT" : "TRANSIENT_FAILURE",
-        detail: hints.word(error),
-        retryable: true,
-        ...retryAfter(hints.retryAfterMillis(error))
+  of: Pick<Unavailable, "reason" | "detail" | "retryable"> & {
+    readonly retryAfterMillis?: number
+    readonly refusal?: Refused.Record
+  }
+): Unavailable =>
+  stackless(
+    () =>
+      new Unavailable({
+        downstream: row.downstream,
+        method: row.method,
+        applied: method.idempotency !== "safe" && sent.unknown > 0 ? "unknown" : "no",
+        ...of
       })
-  })
-}
+  )
 
 const retryAfter = (millis: number | undefined) => (millis === undefined ? {} : { retryAfterMillis: millis })
 

@@ -1,0 +1,154 @@
+/**
+ * One call of a client, with all its attempts and its fallback: from the raw call of
+ * the transport to what the caller gets.
+ *
+ * It is one object per call, since a closure for each of its steps would cost more
+ * than the policies do.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Result from "effect/Result"
+import * as Answer from "../Answer.ts"
+import { Attempt } from "../Attempt.ts"
+import type * as Contract from "../Contract.ts"
+import { Deadline } from "../Deadline.ts"
+import type * as Fallback from "../Fallback.ts"
+import type { Interceptor, Row } from "../Policy.ts"
+import type { Outcome } from "../Signal.ts"
+import type { Unavailable } from "../Unavailable.ts"
+import { canonical } from "./canonical.ts"
+import * as leaves from "./leaf.ts"
+import type { Observations } from "./observations.ts"
+import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
+import { degrade, fromError, fromFinal } from "./settle.ts"
+
+/** What the calls of one method have in common. */
+export interface MethodOf {
+  /** The transport's key: two contracts never share the key of a request. */
+  readonly id: string
+  readonly row: Row
+  readonly method: Contract.Method
+  readonly raw: RawCall
+  readonly classifier: Classifier
+  readonly intercept: Interceptor
+  readonly steps: ReadonlyArray<Fallback.Instance>
+  /** A faithful text form of a payload; throws where there is none. */
+  readonly encode: (payload: unknown) => unknown
+  readonly observations: Observations
+}
+
+type AnyEffect = Effect.Effect<unknown, unknown>
+
+/** Starts a call of a method. */
+export const start = (of: MethodOf, payload: unknown): AnyEffect =>
+  Effect.withFiber((fiber) => new LogicalCall(of, fiber, payload).run(fiber))
+
+class LogicalCall implements Fallback.Request, Sent {
+  readonly payload: unknown
+  now: number
+  unknown = 0
+  attempts = 0
+  private readonly of: MethodOf
+  private readonly clock: Clock.Clock
+  private readonly startedAt: number
+  private readonly callerDeadline: number
+
+  constructor(of: MethodOf, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown) {
+    this.of = of
+    this.payload = payload
+    this.clock = fiber.getRef(Clock.Clock)
+    this.startedAt = this.now = this.clock.currentTimeMillisUnsafe()
+    this.callerDeadline = fiber.getRef(Deadline)
+  }
+
+  key(): string {
+    const { encode, id, row } = this.of
+    return `${id}/${row.method} ${canonical(encode(this.payload))}`
+  }
+
+  idempotencyKey(): string | undefined {
+    return this.of.method.idempotencyKey?.(this.payload)
+  }
+
+  run(fiber: Fiber.Fiber<unknown, unknown>): AnyEffect {
+    const { observations, row } = this.of
+    const open = () => openRaw(this.of.classifier, this.of.raw, this.payload, this)
+    const call = leaves.openable(
+      Effect.suspend(() => leaves.standalone(open())),
+      open
+    )
+    const settled = Effect.matchEffect(this.of.intercept(call), {
+      onSuccess: (result) => this.settled(result),
+      onFailure: (error) => this.failed(fromError(row, this.of.method, this, error))
+    })
+    const told = row.bus.active
+      ? Effect.onInterrupt(settled, () => Effect.sync(() => this.tell("interrupted")))
+      : settled
+    if (fiber.getRef(Attempt) === 0) return told
+    // A call of its own: whoever calls it may be a retry of another downstream.
+    observations.nestedRetries++
+    return Effect.provideService(told, Attempt, 0)
+  }
+
+  private settled(result: Result.Result<unknown, unknown>): AnyEffect {
+    const { method, observations, row, steps } = this.of
+    if (result._tag === "Success") {
+      this.now = this.clock.currentTimeMillisUnsafe()
+      observations.good(this.now, this.now - this.startedAt)
+      for (const step of steps) observe(step, this, result.success)
+      this.tell("answered")
+      return Effect.succeed(method.onOutage === "fail" ? result.success : Answer.fresh(result.success))
+    }
+    const failure = fromFinal(row, method, this, result.failure)
+    if (failure !== undefined) return this.failed(failure)
+    this.now = this.clock.currentTimeMillisUnsafe()
+    observations.permanent(this.now)
+    this.tell("permanent")
+    return Effect.fail(result.failure)
+  }
+
+  private failed(failure: Unavailable): AnyEffect {
+    const { method, observations, row, steps } = this.of
+    this.now = this.clock.currentTimeMillisUnsafe()
+    if (this.saysSomething(failure)) observations.bad(this.now, failure.reason)
+    if (method.onOutage === "fail") {
+      this.tell("unavailable")
+      return Effect.fail(failure)
+    }
+    return degrade(row, steps, this, failure).pipe(
+      Effect.tap(() => Effect.sync(() => this.tell("degraded"))),
+      Effect.tapError(() => Effect.sync(() => this.tell("unavailable")))
+    )
+  }
+
+  /** A caller without time, or with a request that cannot be sent, says nothing about the downstream. */
+  private saysSomething(failure: Unavailable): boolean {
+    return failure.reason === "DEADLINE_EXCEEDED"
+      ? this.attempts > 0 && this.now < this.callerDeadline
+      : failure.reason !== "UNSENDABLE_REQUEST"
+  }
+
+  private tell(outcome: Outcome): void {
+    const { row } = this.of
+    if (!row.bus.active) return
+    const at = this.clock.currentTimeMillisUnsafe()
+    row.bus.emit({
+      _tag: "CallEnded",
+      at,
+      downstream: row.downstream,
+      method: row.method,
+      outcome,
+      durationMillis: at - this.startedAt
+    })
+  }
+}
+
+/** What a fallback remembers must not break an answer that is good without it. */
+const observe = (step: Fallback.Instance, request: Fallback.Request, value: unknown): void => {
+  try {
+    step.observe?.(request, value)
+  } catch {
+    // Its own `answer` will meet the same and say so, when it is needed.
+  }
+}
