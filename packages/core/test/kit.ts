@@ -2,8 +2,13 @@
 import { Call, Policy as Policies, type Policy, Signal, Transient } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 
-export const transient = (fields: { readonly retryAfterMillis?: number; readonly applied?: "no" | "unknown" } = {}) =>
-  new Transient.Transient({ cause: "connection_terminated", applied: "unknown", ...fields })
+export const transient = (
+  fields: {
+    readonly retryAfterMillis?: number
+    readonly applied?: Transient.Applied
+    readonly pushback?: Transient.Pushback
+  } = {}
+) => new Transient.Transient({ cause: "connection_terminated", applied: "unknown", ...fields })
 
 export const good = Call.answer("good")
 export const bad = Call.transient(transient())

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Attempt, Call, Deadline, Policy, type Signal } from "@failsoft/core"
+import { Attempt, Call, Deadline, Policy, RetryBudget, Signal, TimedOut } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
@@ -67,6 +68,69 @@ describe("retry", () => {
       yield* ended(intercept(Call.transient(transient({ retryAfterMillis: 1500 }))))
       yield* ended(intercept(Call.transient(transient({ retryAfterMillis: 86_400_000 }))))
       assert.deepEqual(delays(signals), [1500, 2000])
+    })
+  )
+
+  it.effect("waits no shorter than its floor", () =>
+    Effect.gen(function* () {
+      const { intercept, signals } = yield* living(Policy.retry({ times: 1, base: "1 millis", delayMin: "100 millis" }))
+      yield* ended(intercept(bad))
+      yield* ended(intercept(Call.transient(transient({ retryAfterMillis: 10 }))))
+      assert.deepEqual(delays(signals), [100, 100])
+    })
+  )
+
+  it.effect("obeys a downstream that says do not retry, and one that has too much to do unless it says when", () =>
+    Effect.gen(function* () {
+      const { intercept, told } = yield* living(Policy.retry({ times: 1 }))
+      const asks = (error: ReturnType<typeof transient>) => {
+        const { call, asked } = script(Call.transient(error))
+        return Effect.map(ended(intercept(call)), asked)
+      }
+      assert.strictEqual(yield* asks(transient({ pushback: "do-not-retry", retryAfterMillis: 1 })), 1)
+      assert.strictEqual(yield* asks(transient({ pushback: "overloaded" })), 1)
+      assert.strictEqual(yield* asks(transient({ pushback: "overloaded", retryAfterMillis: 1 })), 2)
+      assert.deepEqual(
+        told("RetryDenied").map((signal) => signal._tag === "RetryDenied" && signal.reason),
+        ["callee", "callee"]
+      )
+    })
+  )
+
+  it.effect("shares a budget between policies with the same value, apart for each downstream", () =>
+    Effect.gen(function* () {
+      const budget = RetryBudget.make({ ratio: 0, perSecond: 0.1 })
+      const read = Policy.retry({ times: 1, base: "1 millis", budget })
+      const write = Policy.retry({ times: 1, base: "1 millis", budget })
+      const bus = yield* Signal.make
+      const memo = Layer.makeMemoMapUnsafe()
+      const of = (policy: Policy.Policy, downstream: string) =>
+        Effect.provideService(Policy.build(policy, { downstream, method: "m", bus }), Layer.CurrentMemoMap, memo)
+      const [a, b, c] = [yield* of(read, "one"), yield* of(write, "one"), yield* of(write, "two")]
+      const asks = Effect.fnUntraced(function* ({ intercept }: Policy.Built) {
+        const { call, asked } = script(bad)
+        const fiber = yield* Effect.forkChild(ending(intercept(call)))
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(fiber)
+        return asked()
+      })
+      assert.strictEqual(yield* asks(a), 2, "one retry in ten seconds")
+      assert.strictEqual(yield* asks(b), 1, "is what both have")
+      assert.strictEqual(yield* asks(c), 2, "another downstream has its own")
+    })
+  )
+
+  it.effect("limited to what was not sent asks again only where nothing can have been applied", () =>
+    Effect.gen(function* () {
+      const { intercept } = yield* living(Policy.retryUnsent({ times: 1, base: "1 millis" }))
+      const asks = <A, T, P>(step: Call.Call<A, T, P>) => {
+        const { call, asked } = script(step)
+        return Effect.map(ended(intercept(call)), asked)
+      }
+      assert.strictEqual(yield* asks(Call.transient(transient({ applied: "no" }))), 2)
+      assert.strictEqual(yield* asks(Call.transient(transient({ applied: "unknown" }))), 1)
+      assert.strictEqual(yield* asks(Call.transient("an error that says nothing")), 1)
+      assert.strictEqual(yield* asks(Call.transient(TimedOut.make({ policy: "timeout", limitMillis: 1 }))), 1)
     })
   )
 

@@ -20,6 +20,21 @@ test("a replaying policy on an unsafe method", () => {
   Shop.layer({ ...good, shout: { policy: Policy.stack(Policy.stack(Policy.timeout(1)), Policy.retry()) } })
 })
 
+test("a retry of what was not sent fits every method, and stays unsafe beside one that replays", () => {
+  const resends = Policy.stack(Policy.deadline("1 second"), Policy.retryUnsent())
+  expect(Shop.layer).type.toBeCallableWith({ ...good, shout: { policy: resends } })
+  expect(Shop.layer).type.toBeCallableWith({ ...good, charge: { policy: resends } })
+  // @ts-expect-error the method 'shout' is unsafe: a policy that replays (retry, hedge) could apply it twice
+  Shop.layer({ ...good, shout: { policy: Policy.stack(Policy.deadline(1), Policy.retryUnsent(), Policy.retry()) } })
+  // @ts-expect-error the stack of 'shout' has no time bound: add Policy.deadline or Policy.timeout
+  Shop.layer({ ...good, shout: { policy: Policy.retryUnsent() } })
+  // @ts-expect-error is not assignable to type
+  const harmless: Policy.Policy<"unbounded"> = Policy.retryUnsent()
+  // @ts-expect-error is not assignable to type
+  const unsent: Policy.Policy<"resends" | "unbounded"> = Policy.retry()
+  void [harmless, unsent]
+})
+
 test("a stack without a time bound", () => {
   // @ts-expect-error the stack of 'charge' has no time bound: add Policy.deadline or Policy.timeout
   Shop.layer({ ...good, charge: { policy: Policy.retry() } })

@@ -12,6 +12,13 @@
  * as `grpc-timeout` (milliseconds, less `hopReserve`), and `traceparent`. An
  * interrupted call closes its socket.
  *
+ * What a failing downstream says about asking again becomes part of the transient
+ * error: `Retry-After` or `grpc-retry-pushback-ms` as `retryAfterMillis`; a problem
+ * body with `retryable: false`, the problem type `abnormal-usage-detected`, or a
+ * pushback below zero as `pushback: "do-not-retry"`; the problem types
+ * `temporary-reduced-capacity` and `quota-exceeded`, `x-envoy-overloaded` and
+ * `x-envoy-ratelimited` as `pushback: "overloaded"`.
+ *
  * **Gotchas**
  *
  * It does not follow redirects and does not retry: that is the ring's work.
@@ -67,7 +74,7 @@ import type * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { boundedText, TooLarge } from "./internal/boundedBody.ts"
-import { parseRetryAfter } from "./internal/retryAfter.ts"
+import { pushbackOf } from "./internal/pushback.ts"
 import { transientStatus } from "./internal/status.ts"
 import { quoted } from "./internal/structuredField.ts"
 import { classify } from "./internal/transportCause.ts"
@@ -262,21 +269,20 @@ const makeCall = (label: string, method: Contract.Method, row: AnyRow, shared: S
   const refused = (text: string, response: HttpClientResponse.HttpClientResponse, payload: unknown, now: number) => {
     const { status } = response
     const known = row.permanent?.[status]
+    let problem: unknown
+    try {
+      problem = json(text)
+    } catch {
+      problem = undefined
+    }
     if (known !== undefined) {
-      let problem: unknown
-      try {
-        problem = json(text)
-      } catch {
-        problem = undefined
-      }
       // The payload is this method's: `layer` checked the row against the contract.
       const permanent = known(problem, payload as never)
       if (permanent !== undefined) return Effect.fail(permanent)
     }
     const passing = transientStatus(status)
     if (passing === undefined) return violate(`the status ${status} is not declared`, status)
-    const retryAfterMillis = parseRetryAfter(response.headers["retry-after"], now)
-    return fail({ ...passing, status, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) })
+    return fail({ ...passing, status, ...pushbackOf(response.headers, problem, now) })
   }
 
   return (payload: unknown): Effect.Effect<unknown, unknown> =>

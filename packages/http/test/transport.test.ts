@@ -65,6 +65,36 @@ describe("a transport over HTTP", () => {
     })
   )
 
+  it.live("reads what a failing downstream says about asking again", () =>
+    Effect.gen(function* () {
+      const type = (name: string) => JSON.stringify({ type: `https://iana.org/assignments/http-problem-types#${name}` })
+      const cases: ReadonlyArray<
+        readonly [status: number, body: string, headers: Record<string, string>, says: string, after?: number]
+      > = [
+        [503, "", {}, "nothing"],
+        [503, '{"retryable":true}', { "retry-after": "2" }, "nothing", 2000],
+        [503, '{"retryable":false}', {}, "do-not-retry"],
+        [503, '{"retryable":"no"}', {}, "nothing"],
+        [503, type("temporary-reduced-capacity"), { "retry-after": "1" }, "overloaded", 1000],
+        [429, type("quota-exceeded"), {}, "overloaded"],
+        [429, type("abnormal-usage-detected"), {}, "do-not-retry"],
+        [503, "", { "x-envoy-overloaded": "true" }, "overloaded"],
+        [429, "", { "x-envoy-ratelimited": "true" }, "overloaded"],
+        [503, "", { "grpc-retry-pushback-ms": "250" }, "nothing", 250],
+        [503, "", { "grpc-retry-pushback-ms": "250", "retry-after": "3" }, "nothing", 3000],
+        [503, "", { "grpc-retry-pushback-ms": "-1" }, "do-not-retry"],
+        [503, "", { "grpc-retry-pushback-ms": "later" }, "do-not-retry"],
+        [503, '{"retryable":false}', { "x-envoy-overloaded": "true" }, "do-not-retry"]
+      ]
+      for (const [status, body, headers, says, after] of cases) {
+        const seen = yield* failure(answer(status, body, headers))
+        assert(seen._tag === "Transient")
+        const { pushback = "nothing", retryAfterMillis } = seen
+        assert.deepEqual([pushback, retryAfterMillis], [says, after], `${body} ${JSON.stringify(headers)}`)
+      }
+    })
+  )
+
   it.live("takes a listed status for the permanent error, and any other for a contract violation", () =>
     Effect.gen(function* () {
       assert.deepInclude(yield* failure(answer(404, "{}")), { _tag: "Gone", id: item.id })

@@ -21,7 +21,7 @@ type CheckedPolicy<Name extends string, M extends Contract.Method, Row> = Row ex
   ? M["idempotency"] extends "unsafe"
     ? "replays" extends MarksOf<P>
       ? {
-          readonly policy: `the method '${Name}' is unsafe: a policy that replays (retry, hedge) could apply it twice; use Policy.standardOnce or a stack without retry`
+          readonly policy: `the method '${Name}' is unsafe: a policy that replays (retry, hedge) could apply it twice; use Policy.standardOnce, or Policy.retryUnsent in the place of retry`
         }
       : CheckedBound<Name, P>
     : CheckedBound<Name, P>
