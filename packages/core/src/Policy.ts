@@ -35,7 +35,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Call } from "./Call.ts"
-import type { Gate, Verdict } from "./Gate.ts"
+import type { Attempt, Gate, Verdict } from "./Gate.ts"
 import { assemble, interceptorOf } from "./internal/assemble.ts"
 import type { Build } from "./internal/shared.ts"
 import { sharedByValue } from "./internal/shared.ts"
@@ -108,9 +108,10 @@ export type Form =
   | {
       readonly _tag: "Limit"
       readonly policy: string
-      readonly limitMillis: () => number
-      /** Told how long each attempt took, in milliseconds, and how it ended. */
-      readonly ended?: (millis: number, verdict: Verdict) => void
+      /** Asked as an attempt is sent. */
+      readonly limitMillis: (attempt: Attempt) => number
+      /** Told how long each attempt took, in milliseconds, how it ended, and when. */
+      readonly ended?: (millis: number, verdict: Verdict, attempt: Attempt, now: number) => void
     }
   | { readonly _tag: "Deadline"; readonly policy: string; readonly limitMillis: () => number }
 

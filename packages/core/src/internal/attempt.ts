@@ -104,7 +104,7 @@ class Run extends Passage implements leaves.Run {
 
   protected send(): void {
     const { limit } = this.place
-    if (limit !== undefined) this.limitMillis = limit.limitMillis()
+    if (limit !== undefined) this.limitMillis = limit.limitMillis(this)
     const opened = leaves.opened(this.call)
     if (opened instanceof leaves.Leaf) this.runLeaf(opened)
     else this.runEffect(opened)

@@ -68,6 +68,7 @@ export class Concurrency {
   /** The time of an unloaded downstream and of the last window; 0 as long as none is known. */
   baseMillis = 0
   recentMillis = 0
+  private learnt = false
   private readonly values: ConcurrencyValues
   private readonly times = new Float64Array(windowCallsMax)
   private answers = 0
@@ -100,21 +101,28 @@ export class Concurrency {
   ended(verdict: Verdict, now: number, startedAt: number, running: number): void {
     if (running > this.peak) this.peak = running
     if (startedAt < 0) return
+    if (now < this.windowAt) this.turnedBack(now)
     // What began before the measurement has still waited in the longer queue.
     if (startedAt < this.probeAt) return
     if (verdict === "answered" || verdict === "permanent") {
-      this.times[this.answers++ % windowCallsMax] = now - startedAt
+      this.times[this.answers++ % windowCallsMax] = Math.max(0, now - startedAt)
     } else if (verdict === "timedOut" || verdict === "overloaded") this.drops++
     else return
-    if (this.windowAt < 0) this.windowAt = startedAt
+    if (this.windowAt < 0) this.windowAt = Math.min(startedAt, now)
     const enough = this.answers + this.drops >= this.windowCalls()
     if (enough && now - this.windowAt >= this.windowMillis()) this.close(now)
+  }
+
+  /** A clock that was set back must not hold the window open until it has caught up. */
+  private turnedBack(now: number): void {
+    this.windowAt = now
+    this.probeAt = Math.min(this.probeAt, now)
   }
 
   private windowCalls(): number {
     const calls = Math.min(windowCallsMax, Math.max(windowCallsMin, this.limit))
     // The first to come back are the fastest: the first window takes more.
-    if (this.recentMillis === 0) return 2 * calls
+    if (!this.learnt) return 2 * calls
     // A few calls at a time must not take ten round trips to be judged, except by a measurement.
     return this.probeAt < 0 ? Math.min(calls, 2 * this.limit) : calls
   }
@@ -133,10 +141,12 @@ export class Concurrency {
       const before = this.recentMillis
       const found = typical(this.times.subarray(0, Math.min(answers, windowCallsMax)))
       // A measurement and the first window stand for themselves.
-      const weight = this.probeAt >= 0 || before === 0 ? 1 : recentWeight
+      const weight = this.probeAt >= 0 || !this.learnt ? 1 : recentWeight
       this.recentMillis += (found - before) * weight
-      if (this.probeAt >= 0) this.measured(before)
+      if (!this.learnt) this.baseMillis = found
+      else if (this.probeAt >= 0) this.measured(before)
       else this.learn(heldBack)
+      this.learnt = true
     }
     if (drops > 0) this.shrink(drops / (answers + drops))
     else if (used && this.probeAt < 0) this.limit = clamp(this.next(), this.values)
@@ -156,18 +166,16 @@ export class Concurrency {
   /** The base follows what was seen; up only where the limit held nobody back. */
   private learn(heldBack: boolean): void {
     const { recentMillis } = this
-    if (this.baseMillis === 0) this.baseMillis = recentMillis
-    else if (recentMillis < this.baseMillis) this.baseMillis += (recentMillis - this.baseMillis) * downWeight
+    if (recentMillis < this.baseMillis) this.baseMillis += (recentMillis - this.baseMillis) * downWeight
     // At the floor there is no queue of ours left to be learnt.
     else if (this.limit <= this.values.limitMin) this.rise(floorWeight)
     // Within the tolerance it is noise, which must not pull the base down only.
-    else if (!heldBack || recentMillis < tolerance * this.baseMillis) {
-      this.rise(upWeight)
-    }
+    else if (!heldBack || recentMillis < tolerance * this.baseMillis) this.rise(upWeight)
   }
 
   private rise(weight: number): void {
-    this.baseMillis += (Math.min(this.recentMillis, this.baseMillis * baseStep) - this.baseMillis) * weight
+    const to = Math.min(this.recentMillis, this.baseMillis * baseStep + clockMillis)
+    this.baseMillis += (to - this.baseMillis) * weight
   }
 
   /** What half of the limit says of the time before. */

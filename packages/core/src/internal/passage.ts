@@ -212,7 +212,7 @@ export abstract class Passage implements Attempt, Entry {
     if (gates.length === 0 && !timed) return
     const now = this.clock.currentTimeMillisUnsafe()
     this.told = true
-    if (timed) limit.ended?.(now - this.sentAt, verdict)
+    if (timed) limit.ended?.(now - this.sentAt, verdict, this, now)
     if (this.ticket !== undefined) this.handBack(this.ticket, verdict, now)
     const { tokens } = this
     for (let at = tokens.length - 1; at >= 0; at--) {

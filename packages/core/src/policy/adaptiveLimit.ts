@@ -38,18 +38,11 @@ export interface AdaptiveLimitOptions {
   readonly keysMax?: number
 }
 
-/** Whether a call holds a permit that all share, or one of its key. */
-const sharedToken = 1
-const keyedToken = 2
-
-/** A limit and the permits that it gives. */
-class Limited {
+/** A limit and the permits that it gives, which are known by their token. */
+interface Limited {
+  readonly token: number
   readonly concurrency: Concurrency
   readonly permits: Permits
-  constructor(concurrency: Concurrency, permits: Permits) {
-    this.concurrency = concurrency
-    this.permits = permits
-  }
 }
 
 /**
@@ -94,7 +87,9 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
           ],
     make: (values) =>
       Effect.sync(() => {
-        const make = (token: number) => {
+        let tokens = 0
+        const make = (): Limited => {
+          const token = ++tokens
           const concurrency = new Concurrency(values)
           const permits = new Permits(
             {
@@ -116,13 +111,10 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
             },
             token
           )
-          return new Limited(concurrency, permits)
+          return { token, concurrency, permits }
         }
-        const one = make(sharedToken)
-        const keyed = new PerKey(
-          () => make(keyedToken),
-          ({ permits }) => permits.running > 0
-        )
+        const one = make()
+        const keyed = new PerKey(make, ({ permits }) => permits.running > 0)
         const of = (attempt: Pick<Attempt, "key">): Limited =>
           values.keysMax > 0 ? keyed.of(attempt.key(), values.keysMax) : one
         const all = () => [one, ...keyed.all()]
@@ -130,11 +122,12 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
           form: {
             _tag: "Gate",
             gate: {
+              holds: true,
               enter: (attempt) => of(attempt).permits.enter(attempt),
               leave: (attempt, token, verdict, now, startedAt) => {
-                if (token !== sharedToken && token !== keyedToken) return
-                const limited = token === keyedToken ? keyed.find(attempt.key()) : one
-                if (limited === undefined) return
+                // Each takes back only what is its own, also where `keysMax` was turned meanwhile.
+                const limited = token === one.token ? one : keyed.find(attempt.key())
+                if (limited?.token !== token) return
                 const { concurrency, permits } = limited
                 const from = concurrency.permits
                 concurrency.ended(verdict, now, startedAt, permits.running)
@@ -143,7 +136,10 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
                 // After it has learnt: what it gives back is given on under the new limit.
                 permits.leave(token)
               },
-              abandon: (attempt, ticket) => of(attempt).permits.abandon(attempt, ticket)
+              abandon: (attempt, ticket) => {
+                const refused = one.permits.abandon(attempt, ticket)
+                return keyed.find(attempt.key())?.permits.abandon(attempt, ticket) ?? refused
+              }
             }
           },
           changed: () => {

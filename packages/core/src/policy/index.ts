@@ -5,6 +5,7 @@
  */
 export * from "../Policy.ts"
 export * from "./adaptiveLimit.ts"
+export * from "./adaptiveTimeout.ts"
 export * from "./bulkhead.ts"
 export * from "./circuitBreaker.ts"
 export * from "./deadline.ts"
