@@ -26,7 +26,7 @@
  *
  * @since 0.1.0
  */
-import type { Unavailable } from "@failsoft/core"
+import { Refused, type Unavailable } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
@@ -50,6 +50,7 @@ export const Body = Schema.Struct({
   retryable: Schema.Boolean,
   reason: Schema.String,
   downstream: Schema.optionalKey(Schema.String),
+  refusal: Schema.optionalKey(Refused.Record),
   traceId: Schema.optionalKey(Schema.String)
 })
 
@@ -96,6 +97,8 @@ export interface Fields {
   readonly type?: string
   readonly retryable?: boolean
   readonly downstream?: string
+  /** The record of the policy that refused: policy, counters, what was left of the deadline. */
+  readonly refusal?: Refused.Record
   readonly retryAfterMillis?: number
   /** What a 401 asks for in `WWW-Authenticate`. Default `Bearer`. */
   readonly challenge?: string
@@ -151,8 +154,9 @@ export const fromUnavailable = (failure: Unavailable.Unavailable): Problem =>
     downstream: failure.downstream,
     detail: `${failure.downstream} gave no answer`,
     retryAfterMillis: failure.retryAfterMillis ?? retryAfterDefaultMillis,
-    // Only a full bulkhead is our own lack of capacity.
-    ...(failure.reason.startsWith("BULKHEAD_") ? { type: temporaryReducedCapacity } : {})
+    ...(failure.refusal === undefined ? {} : { refusal: failure.refusal }),
+    // A full bulkhead and a concurrency limit are our own lack of capacity.
+    ...(/^(BULKHEAD_|CONCURRENCY_LIMITED$)/.test(failure.reason) ? { type: temporaryReducedCapacity } : {})
   })
 
 /**
@@ -215,5 +219,6 @@ const bodyOf = (problem: Problem, instance: string | undefined, traceId: string 
   retryable: problem.retryable,
   reason: problem.reason,
   ...(problem.downstream === undefined ? {} : { downstream: problem.downstream }),
+  ...(problem.refusal === undefined ? {} : { refusal: problem.refusal }),
   ...(traceId === undefined ? {} : { traceId })
 })

@@ -15,6 +15,7 @@ import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
 import type { Interceptor, Row } from "../Policy.ts"
+import type * as Refused from "../Refused.ts"
 import type { Outcome } from "../Signal.ts"
 import type { Unavailable } from "../Unavailable.ts"
 import { canonical } from "./canonical.ts"
@@ -42,7 +43,7 @@ type AnyEffect = Effect.Effect<unknown, unknown>
 
 /** Starts a call of a method. */
 export const start = (of: MethodOf, payload: unknown): AnyEffect =>
-  Effect.withFiber((fiber) => new LogicalCall(of, fiber, payload).run(fiber))
+  Effect.withFiber((fiber) => new LogicalCall(of, fiber, payload).run())
 
 class LogicalCall implements Fallback.Request, Sent {
   readonly payload: unknown
@@ -50,6 +51,7 @@ class LogicalCall implements Fallback.Request, Sent {
   unknown = 0
   attempts = 0
   private readonly of: MethodOf
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock
   private readonly startedAt: number
   private readonly callerDeadline: number
@@ -57,6 +59,7 @@ class LogicalCall implements Fallback.Request, Sent {
   constructor(of: MethodOf, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown) {
     this.of = of
     this.payload = payload
+    this.fiber = fiber
     this.clock = fiber.getRef(Clock.Clock)
     this.startedAt = this.now = this.clock.currentTimeMillisUnsafe()
     this.callerDeadline = fiber.getRef(Deadline)
@@ -71,7 +74,7 @@ class LogicalCall implements Fallback.Request, Sent {
     return this.of.method.idempotencyKey?.(this.payload)
   }
 
-  run(fiber: Fiber.Fiber<unknown, unknown>): AnyEffect {
+  run(): AnyEffect {
     const { observations, row } = this.of
     const open = () => openRaw(this.of.classifier, this.of.raw, this.payload, this)
     const call = leaves.openable(
@@ -85,7 +88,7 @@ class LogicalCall implements Fallback.Request, Sent {
     const told = row.bus.active
       ? Effect.onInterrupt(settled, () => Effect.sync(() => this.tell("interrupted")))
       : settled
-    if (fiber.getRef(Attempt) === 0) return told
+    if (this.fiber.getRef(Attempt) === 0) return told
     // A call of its own: whoever calls it may be a retry of another downstream.
     observations.nestedRetries++
     return Effect.provideService(told, Attempt, 0)
@@ -111,6 +114,7 @@ class LogicalCall implements Fallback.Request, Sent {
   private failed(failure: Unavailable): AnyEffect {
     const { method, observations, row, steps } = this.of
     this.now = this.clock.currentTimeMillisUnsafe()
+    if (failure.refusal !== undefined) this.traceRefusal(failure.refusal)
     if (this.saysSomething(failure)) observations.bad(this.now, failure.reason)
     if (method.onOutage === "fail") {
       this.tell("unavailable")
@@ -120,6 +124,16 @@ class LogicalCall implements Fallback.Request, Sent {
       Effect.tap(() => Effect.sync(() => this.tell("degraded"))),
       Effect.tapError(() => Effect.sync(() => this.tell("unavailable")))
     )
+  }
+
+  /** The record of the refusal as an event of the caller's span, where there is one. */
+  private traceRefusal({ state, ...refusal }: Refused.Record): void {
+    const { span } = this.fiber.cache
+    if (span?._tag !== "Span" || !span.sampled) return
+    const { downstream, method } = this.of.row
+    const attributes: Record<string, unknown> = { downstream, method }
+    for (const [name, value] of Object.entries({ ...refusal, ...state })) attributes[`resilience.${name}`] = value
+    span.event("resilience.refused", this.clock.currentTimeNanosUnsafe(), attributes)
   }
 
   /** A caller without time, or with a request that cannot be sent, says nothing about the downstream. */
