@@ -1,7 +1,7 @@
 /** Runs many cases, and makes a counterexample small. */
 import type { Law } from "./laws.ts"
 import { choices } from "./random.ts"
-import { firm, healthy, type Scenario, stormy } from "./scenario.ts"
+import { firm, healthy, type Scenario, stormy, turned } from "./scenario.ts"
 import { type Maker, run, sound, type Trace } from "./world.ts"
 
 /** How many cases a campaign runs; more by night. */
@@ -18,7 +18,7 @@ export interface Counterexample {
   readonly scenario: Scenario
 }
 
-const generators = { stormy, firm, healthy }
+const generators = { stormy, firm, healthy, turned }
 
 /** Runs cases of a kind until a law breaks; `seen` looks at every trace. */
 export const search = (options: {

@@ -42,6 +42,16 @@ describe("the laws of composed policies", () => {
     if (broken !== undefined) assert.fail(report(broken))
   })
 
+  it("hold while knobs are turned at random moments, and some of them expire", () => {
+    let turned = 0
+    const look = ({ signals }: Trace) => {
+      turned += signals.filter(({ _tag }) => _tag === "SettingChanged").length
+    }
+    const broken = search({ kind: "turned", laws, runs, seen: look })
+    if (broken !== undefined) assert.fail(report(broken))
+    assert.isAbove(turned, 5 * runs, "hardly a knob was turned")
+  })
+
   it("a healthy downstream answers every call with one attempt (the oracle)", () => {
     const broken = search({ kind: "healthy", laws: { ...laws, healthyAnswers }, runs: Math.ceil(runs / 4) })
     if (broken !== undefined) assert.fail(report(broken))

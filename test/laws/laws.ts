@@ -28,10 +28,13 @@ export const nothingRunsAfterwards: Law = (trace) => {
   const halfOpen = halfOpenTimes(trace)
   return eachCall(trace, ({ settledAt, attempts }) => {
     if (settledAt === undefined) return "it never settled"
-    const late = attempts.find(({ start, end }) => {
+    const late = attempts.find(({ end }, nth) => {
       if (end !== undefined && end <= settledAt) return false
-      const probe = halfOpen.some(({ from, until }) => from <= start && start <= until)
-      return !probe || end === undefined || end - start > probeMaxMillis + rounding
+      // A probe may ask again within itself, and does so when the circuit is half-open no more.
+      const probed = attempts
+        .slice(0, nth + 1)
+        .filter(({ start }) => halfOpen.some(({ from, until }) => from <= start && start <= until))
+      return end === undefined || !probed.some(({ start }) => end - start <= probeMaxMillis + rounding)
     })
     return late && `an attempt ran until ${late.end ?? "for ever"}, after the call settled at ${settledAt}`
   })
@@ -60,8 +63,13 @@ export const attemptsAreLimited: Law = (trace) => {
 /** A permanent outcome ends its call: nobody asks again. At the very moment of a timeout either may win. */
 export const permanentIsAskedOnce: Law = (trace) => {
   const timeouts = new Set(trace.signals.flatMap((signal) => (signal._tag === "AttemptTimedOut" ? [signal.at] : [])))
-  return eachCall(trace, ({ attempts }) => {
-    const at = attempts.findIndex(({ does, spoke, end }) => does === "permanent" && spoke && !timeouts.has(end ?? -1))
+  // A probe that outlives its timeout may say its word before the attempt that comes after it.
+  const unheard = (start: number, end: number) => [...timeouts].some((of) => start <= of && of <= end)
+  return eachCall(trace, ({ attempts, probes }) => {
+    const at = attempts.findIndex(
+      ({ does, spoke, start, end = -1 }) =>
+        does === "permanent" && spoke && !timeouts.has(end) && !(probes && unheard(start, end))
+    )
     const next = attempts[at + 1]
     // A probe that outlived its timeout says its word too late for the attempt that came after it.
     const heard = next !== undefined && next.start >= (attempts[at]?.end ?? 0)
@@ -117,13 +125,24 @@ export const deadlinesHold: Law = (trace) => {
   if (outer.some(({ kind }) => kind === "retry" || kind === "bulkhead")) return undefined
   return eachCall(trace, ({ start, settledAt }) => {
     const took = (settledAt ?? Number.POSITIVE_INFINITY) - start
-    return took > deadline.millis ? `took ${took} ms of ${deadline.millis} ms` : undefined
+    return took > deadline.millis + rounding ? `took ${took} ms of ${deadline.millis} ms` : undefined
   })
 }
 
 /** After the storm a healthy downstream is reached again, and its circuit is closed. */
 export const recovers: Law = ({ afterwards }) =>
   afterwards === "answered" ? undefined : `after ten healthy calls: ${afterwards}`
+
+/** A circuit moves from where it was: nobody puts it somewhere else without saying so. */
+export const circuitsMoveStepByStep: Law = ({ signals }) => {
+  let at = "closed"
+  for (const signal of signals) {
+    if (signal._tag !== "CircuitChanged") continue
+    if (signal.from !== at) return `at ${signal.at} ms it moved from ${signal.from}, but was ${at}`
+    at = signal.to
+  }
+  return undefined
+}
 
 /** The oracle: where nothing is wrong, every call is answered by one attempt. */
 export const healthyAnswers: Law = (trace) =>
@@ -141,5 +160,6 @@ export const laws: Readonly<Record<string, Law>> = {
   everythingIsGivenBack,
   permitsHold,
   deadlinesHold,
+  circuitsMoveStepByStep,
   recovers
 }

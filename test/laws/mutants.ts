@@ -2,7 +2,7 @@
  * Planted bugs: for each law a policy that breaks it in a way that people really
  * write. The tests demand that the law finds it.
  */
-import { Call, Policy, Refused, TimedOut } from "@failsoft/core"
+import { Call, Knob, Policy, Refused, TimedOut } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -47,8 +47,72 @@ class Disguised {
 export interface Mutant {
   readonly bug: string
   readonly law: string
-  readonly kind: "stormy" | "firm" | "healthy"
+  readonly kind: "stormy" | "firm" | "healthy" | "turned"
   readonly maker: Maker
+}
+
+/** A bulkhead without a queue that begins to count anew when its knobs are turned. */
+const forgetful = (permits: number): Policy.Policy =>
+  Policy.fromInstance({
+    kind: "bulkhead",
+    knobs: { permits: Knob.count(permits), queueMax: Knob.count(0, { least: 0 }), waitMaxMillis: Knob.millis(1) },
+    make: (values) =>
+      Effect.sync(() => {
+        let running = 0
+        return {
+          form: {
+            _tag: "Gate",
+            gate: {
+              enter: () =>
+                running < values.permits ? ++running : Refused.make({ policy: "bulkhead", reason: "BULKHEAD_FULL" }),
+              leave: () => {
+                running--
+              }
+            }
+          },
+          changed: () => {
+            running = 0
+          },
+          state: () => ({ running })
+        }
+      })
+  })
+
+/** A breaker that is made anew when its knobs are turned. */
+const rebuilt = (spec: Spec): Policy.Policy => {
+  const [part] = sound(spec).parts
+  const [spare] = sound(spec).parts
+  if (part === undefined || spare === undefined) return sound(spec)
+  return {
+    parts: [
+      {
+        ...part,
+        build: Effect.gen(function* () {
+          const first = yield* part.build
+          const second = yield* spare.build
+          let now = first
+          if (first.form._tag !== "Gate" || second.form._tag !== "Gate") return first
+          const [one, other] = [first.form.gate, second.form.gate]
+          const gate = () => (now === first ? one : other)
+          return {
+            ...first,
+            form: {
+              _tag: "Gate" as const,
+              gate: {
+                enter: (attempt) => gate().enter(attempt),
+                leave: (attempt, token, verdict, at, startedAt) => gate().leave(attempt, token, verdict, at, startedAt)
+              }
+            },
+            assign: (values: Policy.Facts) => {
+              Object.assign(first.values, values)
+              now = second
+            },
+            state: () => now.state()
+          }
+        })
+      }
+    ]
+  }
 }
 
 export const mutants: ReadonlyArray<Mutant> = [
@@ -284,5 +348,23 @@ export const mutants: ReadonlyArray<Mutant> = [
     maker: replacing("circuitBreaker", (spec) =>
       Policy.circuitBreaker({ ...spec, failureRate: 0.5, openFor: "1 hour", window: "1 second" })
     )
+  },
+  {
+    bug: "a bulkhead that counts anew when a knob is turned: too many run",
+    law: "permitsHold",
+    kind: "turned",
+    maker: replacing("bulkhead", ({ permits }) => forgetful(permits))
+  },
+  {
+    bug: "a bulkhead that counts anew when a knob is turned: more is given back than was taken",
+    law: "everythingIsGivenBack",
+    kind: "turned",
+    maker: replacing("bulkhead", ({ permits }) => forgetful(permits))
+  },
+  {
+    bug: "a breaker that is made anew when a knob is turned",
+    law: "circuitsMoveStepByStep",
+    kind: "turned",
+    maker: replacing("circuitBreaker", rebuilt)
   }
 ]

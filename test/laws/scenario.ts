@@ -38,6 +38,15 @@ export interface Scenario {
   readonly preemption: number
   /** Whether neighbours in the stack share frames; every law holds either way. */
   readonly fused: boolean
+  /** Knobs that are turned meanwhile. */
+  readonly turns?: ReadonlyArray<Turn>
+}
+
+/** At a moment, some policies of the stack get the knobs of other specs of their kind, for a while or for good. */
+export interface Turn {
+  readonly at: number
+  readonly specs: ReadonlyArray<Spec>
+  readonly expiresAfter: number | undefined
 }
 
 const spec = (kind: Spec["kind"], of: Choices): Spec => {
@@ -122,4 +131,15 @@ export const firm = (seed: number, of: Choices): Scenario => {
   const storm = stormy(seed, of)
   const steps = (): Caller["steps"] => [{ does: of.chance(0.7) ? "permanent" : "answer", millis: of.between(0, 3) }]
   return { ...storm, callers: storm.callers.map((caller) => ({ ...caller, steps: steps() })) }
+}
+
+/** A storm in which knobs are turned at random moments. */
+export const turned = (seed: number, of: Choices): Scenario => {
+  const storm = stormy(seed, of)
+  const turns = Array.from({ length: of.between(1, 6) }, () => ({
+    at: of.chance(0.3) ? of.between(0, 8) * 25 : of.between(0, 250),
+    specs: storm.stack.filter(() => of.chance(0.6)).map(({ kind }) => spec(kind, of)),
+    expiresAfter: of.chance(0.3) ? of.between(1, 150) : undefined
+  }))
+  return { ...storm, turns }
 }

@@ -9,6 +9,7 @@ import * as Random from "effect/Random"
 import { runVirtually } from "./pump.ts"
 import { choices } from "./random.ts"
 import type { Caller, Scenario, Spec } from "./scenario.ts"
+import { envelope, turnKnobs } from "./turns.ts"
 
 /**
  * One attempt at the downstream. `end` is absent while it runs; `spoke` says that the downstream had its say;
@@ -19,6 +20,8 @@ export interface AttemptTrace {
   end: number | undefined
   spoke: boolean
   orphan: boolean
+  /** Whether it is among those of which there are no more at once than permits. */
+  counted: boolean
   readonly does: string
 }
 
@@ -27,11 +30,14 @@ export interface CallTrace {
   readonly start: number
   settledAt: number | undefined
   result: string
+  /** Whether an attempt of it began while the circuit was half-open. */
+  probes: boolean
   readonly attempts: Array<AttemptTrace>
 }
 
 /** What happened: the calls, the most attempts at once, the signals, and the state at the end. */
 export interface Trace {
+  /** With the most of each knob that was in force at any time. */
   readonly scenario: Scenario
   readonly calls: ReadonlyArray<CallTrace>
   readonly inFlightMost: number
@@ -108,18 +114,25 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
     const signals: Array<Signal.Signal> = []
     const bus = yield* Signal.make
     yield* bus.subscribe((signal) => signals.push(signal))
-    const policy = Policy.stack(...scenario.stack.map(maker))
+    const policies = scenario.stack.map(maker)
+    const policy = Policy.stack(...policies)
     const built = yield* Policy.build(policy, { downstream: "d", method: "m", bus }, { fused: scenario.fused })
+    yield* turnKnobs(scenario, policies, built.parts, bus)
     const clock = yield* Clock.Clock
     const now = () => clock.currentTimeMillisUnsafe()
     let inFlight = 0
     let inFlightMost = 0
 
+    const uncount = (attempt: AttemptTrace) => {
+      if (attempt.counted) inFlight--
+      attempt.counted = false
+    }
+
     const orphan = (trace: CallTrace) => {
       for (const attempt of trace.attempts) {
         if (attempt.end !== undefined || attempt.orphan) continue
         attempt.orphan = true
-        inFlight--
+        uncount(attempt)
       }
     }
 
@@ -130,9 +143,13 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
           const step = caller.steps[Math.min(trace.attempts.length, caller.steps.length - 1)] ?? caller.steps[0]
           // Who asks again has given up the attempt before, and only a probe goes on without its caller.
           orphan(trace)
-          mine = { start: now(), end: undefined, spoke: false, orphan: trace.settledAt !== undefined, does: step.does }
+          // A probe holds no permit once a policy has given it up, which nobody can see from here.
+          trace.probes ||= built.parts.some(({ instance }) => instance.state()["circuit"] === "half-open")
+          const gone = trace.settledAt !== undefined
+          const counted = !gone && !trace.probes
+          mine = { start: now(), end: undefined, spoke: false, orphan: gone, counted, does: step.does }
           trace.attempts.push(mine)
-          if (!mine.orphan) inFlightMost = Math.max(inFlightMost, ++inFlight)
+          if (counted) inFlightMost = Math.max(inFlightMost, ++inFlight)
           return step.millis === 0 ? outcome(step.does) : Effect.delay(outcome(step.does), step.millis)
         })
         // The attempt begins inside the frame that notes its end: the witness must have no gap of its own.
@@ -141,7 +158,7 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
             if (mine === undefined) return
             mine.end = now()
             mine.spoke = Exit.isSuccess(exit) || !Cause.hasInterrupts(exit.cause)
-            if (!mine.orphan) inFlight--
+            uncount(mine)
           })
         )
       })
@@ -149,7 +166,7 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
     const call = (caller: Caller) =>
       Effect.gen(function* () {
         yield* Effect.sleep(caller.at)
-        const trace: CallTrace = { start: now(), settledAt: undefined, result: "", attempts: [] }
+        const trace: CallTrace = { start: now(), settledAt: undefined, result: "", probes: false, attempts: [] }
         calls.push(trace)
         const fiber = yield* Effect.forkChild(built.intercept(attempt(caller, trace)))
         // Who settles is known at the very step at which the call ends.
@@ -187,7 +204,7 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
     }
     const circuits = built.parts.flatMap(({ instance }) => instance.state()["circuit"] ?? [])
     if (circuits.some((circuit) => circuit !== "closed")) afterwards = `the circuit is ${circuits.join(", ")}`
-    return { scenario, calls, inFlightMost, signals, state, afterwards }
+    return { scenario: envelope(scenario), calls, inFlightMost, signals, state, afterwards }
   }).pipe(Effect.scoped, Random.withSeed(`laws ${scenario.seed}`))
 
 /** Runs a case; a yield may come at any operation, as on a busy machine. */

@@ -1,0 +1,87 @@
+/** Knobs that are turned while the storm goes on. */
+import { type Policy, Settings, type Signal } from "@failsoft/core"
+import * as Effect from "effect/Effect"
+import type { Scenario, Spec, Turn } from "./scenario.ts"
+
+/** The knobs of a policy that its spec speaks of. */
+const knobsOf = (spec: Spec): Readonly<Record<string, number>> => {
+  switch (spec.kind) {
+    case "deadline":
+    case "timeout":
+      return { limitMillis: spec.millis }
+    case "retry":
+      return { times: spec.times }
+    case "circuitBreaker":
+      return {
+        minimumCalls: spec.minimumCalls,
+        openMillis: spec.openMillis,
+        probes: spec.probes,
+        // Each other size makes a window anew, which must forget nothing.
+        windowMillis: 800 + spec.openMillis
+      }
+    case "bulkhead":
+      return { permits: spec.permits, queueMax: spec.queueMax, waitMaxMillis: spec.waitMillis }
+  }
+}
+
+const changesOf = ({ specs }: Turn): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    specs.flatMap((spec) =>
+      Object.entries(knobsOf(spec)).map(([knob, value]) => [`d/${spec.kind}/${spec.kind}.${knob}`, value])
+    )
+  )
+
+/** Registers the parts, each as a row of its own since a random stack need not be sound, and turns their knobs. */
+export const turnKnobs = Effect.fnUntraced(function* (
+  { turns = [], stack }: Scenario,
+  policies: ReadonlyArray<Policy.Policy>,
+  parts: Policy.Built["parts"],
+  bus: Signal.SignalBus
+) {
+  if (turns.length === 0) return
+  const settings = yield* Settings.make
+  yield* settings.register(
+    policies.map((policy, at) => ({
+      row: { downstream: "d", method: stack[at]?.kind ?? "", bus },
+      policy,
+      budgetMillis: Number.POSITIVE_INFINITY,
+      parts: parts.slice(at, at + 1)
+    }))
+  )
+  const turn = (of: Turn) =>
+    Effect.delay(
+      // A planted bug may have other knobs than the policy that it stands for.
+      Effect.exit(settings.change(changesOf(of), { by: "the storm", expiresAfter: of.expiresAfter })),
+      of.at
+    )
+  yield* Effect.forkScoped(Effect.forEach(turns, turn, { concurrency: "unbounded", discard: true }))
+})
+
+const most = <S extends Spec>(one: S, others: ReadonlyArray<Spec>): S => {
+  let of = one
+  for (const other of others) {
+    if (other.kind !== one.kind) continue
+    const entries = Object.entries({ ...other })
+    of = {
+      ...of,
+      ...Object.fromEntries(
+        entries.map(([key, value]) => [
+          key,
+          typeof value === "number" ? Math.max(value, Number(Reflect.get(of, key))) : value
+        ])
+      )
+    }
+  }
+  return of
+}
+
+/** The case as its laws may take it: with the most of each knob that is in force at any time. */
+export const envelope = (scenario: Scenario): Scenario => ({
+  ...scenario,
+  stack: scenario.stack.map((spec) =>
+    most(
+      spec,
+      (scenario.turns ?? []).flatMap(({ specs }) => specs)
+    )
+  )
+})
