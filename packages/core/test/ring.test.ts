@@ -126,7 +126,7 @@ describe("the ring", () => {
       assert.strictEqual(description?.name, "shop")
       assert.deepEqual(
         charge?.policies.map((policy) => policy.kind),
-        ["deadline", "retry", "circuitBreaker", "bulkhead", "timeout"]
+        ["deadline", "retry", "circuitBreaker", "adaptiveLimit", "timeout"]
       )
       assert.strictEqual(charge?.observed.lastReason, "TRANSIENT_FAILURE")
       assert.isUndefined(Downstream.describe({}))

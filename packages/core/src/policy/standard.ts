@@ -4,7 +4,8 @@
 import type * as Duration from "effect/Duration"
 import { toMillis } from "../internal/duration.ts"
 import * as Policy from "../Policy.ts"
-import { bulkhead } from "./bulkhead.ts"
+import * as RetryBudget from "../RetryBudget.ts"
+import { adaptiveLimit } from "./adaptiveLimit.ts"
 import { circuitBreaker } from "./circuitBreaker.ts"
 import { deadline } from "./deadline.ts"
 import { retry } from "./retry.ts"
@@ -19,52 +20,73 @@ import { timeout } from "./timeout.ts"
 export interface StandardOptions {
   /** The time of the whole call. Default 1 s. */
   readonly deadline?: Duration.Input
-  /** The time of one attempt. Default deadline / 4, so that three attempts and their backoffs fit. */
+  /** The time of one attempt. Default deadline / 4, so that three attempts, their waits and backoffs fit. */
   readonly attempt?: Duration.Input
-  /** How many calls run at once. Default 32. */
-  readonly permits?: number
+  /** How many calls run at once at most, whatever the limit finds. Default 200. */
+  readonly limitMax?: number
+  /** The budget of retries. Default `RetryBudget.standard`: a tenth of the calls, shared by a downstream's methods. */
+  readonly budget?: RetryBudget.RetryBudget
 }
+
+/** So many failures in a row are no partial trouble: at half of the calls failing, once in a million. */
+const runOfFailures = 20
 
 const parts = (options: StandardOptions) => {
   const total = toMillis(options.deadline ?? "1 second")
   const attempt = toMillis(options.attempt ?? total / 4)
+  const limitMax = options.limitMax ?? 200
   return {
     deadline: deadline(total),
-    retry: retry({ times: 2, base: total / 40, delayMax: total / 10 }),
-    // A breaker for the dead downstream: a binary breaker at 50 % throws away
-    // good answers in every partial fault.
+    retry: retry({
+      times: 2,
+      base: total / 40,
+      delayMax: total / 10,
+      budget: options.budget ?? RetryBudget.standard
+    }),
+    // For the dead downstream only: at 50 % it would throw good answers away in every partial fault, which the
+    // budget and the limit bear better. It stays open for a moment and lets success bring traffic back.
     breaker: circuitBreaker({
       failureRate: 0.9,
       minimumCalls: 10,
+      consecutiveFailures: runOfFailures,
       window: Math.max(10_000, 2 * attempt),
-      openFor: Math.max(500, attempt),
-      probes: 3
+      openFor: Math.max(300, attempt),
+      openMax: Math.max(1000, 2 * attempt),
+      probes: 3,
+      probeMax: Math.max(1000, attempt)
     }),
-    bulkhead: bulkhead({ permits: options.permits ?? 32, waitMax: total / 20 }),
+    limit: adaptiveLimit({
+      limitMin: Math.min(4, limitMax),
+      limitInitial: Math.min(20, limitMax),
+      limitMax,
+      queueMax: Math.min(20, limitMax),
+      waitMax: total / 20
+    }),
     timeout: timeout(attempt)
   }
 }
 
 /**
- * `deadline > retry > circuitBreaker > bulkhead > timeout`, for `safe` and
- * `keyed` methods.
+ * `deadline > retry > circuitBreaker > adaptiveLimit > timeout`, for `safe` and
+ * `keyed` methods. Retries have a budget, the limit finds itself, and the breaker is
+ * kept for the dead downstream.
  *
  * @category policies
  * @since 0.1.0
  */
 export const standard = (options: StandardOptions = {}): Policy.Policy<"replays"> => {
   const of = parts(options)
-  return Policy.stack(of.deadline, of.retry, of.breaker, of.bulkhead, of.timeout)
+  return Policy.stack(of.deadline, of.retry, of.breaker, of.limit, of.timeout)
 }
 
 /**
  * The same without the retry, for `unsafe` methods: a request is sent at most
- * once.
+ * once. An attempt has three quarters of the deadline.
  *
  * @category policies
  * @since 0.1.0
  */
-export const standardOnce = (options: StandardOptions = {}): Policy.Policy<never> => {
+export const standardOnce = (options: Omit<StandardOptions, "budget"> = {}): Policy.Policy<never> => {
   const of = parts({ ...options, attempt: options.attempt ?? (toMillis(options.deadline ?? "1 second") * 3) / 4 })
-  return Policy.stack(of.deadline, of.breaker, of.bulkhead, of.timeout)
+  return Policy.stack(of.deadline, of.breaker, of.limit, of.timeout)
 }
