@@ -98,6 +98,10 @@ const backoffMillis = (part: Placed): number => {
 const queueMillis = (part: Placed): number =>
   millis(part, "queueMax") > 0 && part.values["mode"] === "on" ? millis(part, "waitMaxMillis") : 0
 
+/** The delay of a hedge: the fixed one, or a bound of the observed one. */
+const hedgeDelay = (part: Placed, bound: "delayMinMillis" | "delayMaxMillis"): number =>
+  millis(part, "delayMillis") > 0 ? millis(part, "delayMillis") : millis(part, bound)
+
 /** The longest that a stack may take, from the innermost policy out; `Infinity` without a bound. */
 const worstMillis = (parts: ReadonlyArray<Placed>): number =>
   parts.reduceRight((inner, part) => {
@@ -107,6 +111,9 @@ const worstMillis = (parts: ReadonlyArray<Placed>): number =>
         return Math.min(inner, millis(part, "limitMillis"))
       case "retry":
         return (1 + millis(part, "times")) * inner + backoffMillis(part)
+      case "hedge":
+        // An extra attempt begins while another runs, after its delay at the latest.
+        return inner + millis(part, "hedgesMax") * Math.min(inner, hedgeDelay(part, "delayMaxMillis"))
       case "circuitBreaker":
         return inner + millis(part, "probeWaitMillis")
       case "bulkhead":
@@ -184,6 +191,27 @@ const breakerSeesHanging: Rule = function* (parts) {
   }
 }
 
+const hedgeStandsRight: Rule = function* (parts) {
+  for (const hedge of ofKind(parts, "hedge")) {
+    const at = parts.indexOf(hedge)
+    for (const inner of parts.slice(at).filter(({ kind }) => kind === "retry")) {
+      yield `${hedge.name} stands outside ${inner.name}: it would hedge all attempts and backoffs together; move ${hedge.name} inside ${inner.name}`
+    }
+    for (const outer of parts.slice(0, at)) {
+      if (outer.kind === "circuitBreaker" || outer.kind === "bulkhead" || outer.kind === "adaptiveLimit") {
+        yield `${outer.name} stands outside ${hedge.name}: it would see two attempts as one; move ${hedge.name} outside ${outer.name}`
+      }
+    }
+    const bounds = [...ofKind(parts.slice(at), "timeout"), ...ofKind(parts.slice(0, at), "deadline")]
+    for (const bound of bounds) {
+      if (hedgeDelay(hedge, "delayMinMillis") >= millis(bound, "limitMillis")) {
+        const knob = millis(hedge, "delayMillis") > 0 ? "delayMillis" : "delayMinMillis"
+        yield `${show(hedge, knob)} must be shorter than ${show(bound, "limitMillis")}: no call would ever be hedged`
+      }
+    }
+  }
+}
+
 const eachPartOnce: Rule = function* (parts) {
   for (const [at, placed] of parts.entries()) {
     if (parts.slice(0, at).some(({ part }) => part === placed.part)) {
@@ -199,6 +227,7 @@ const rules: ReadonlyArray<Rule> = [
   waitFitsDeadline,
   breakerSeesTimeouts,
   breakerSeesHanging,
+  hedgeStandsRight,
   eachPartOnce
 ]
 
@@ -266,7 +295,7 @@ export const worstLoad = (policy: Policy, valuesOf: (part: Part) => Facts = init
               : millis(part, "times")))
         )
       case "hedge":
-        return load * (1 + millis(part, "budgetRatio"))
+        return load * (1 + Math.min(millis(part, "hedgesMax"), millis(part, "budgetRatio")))
       default:
         return load
     }

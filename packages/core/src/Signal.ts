@@ -109,6 +109,8 @@ export type Signal =
     })
   | (Labels & { readonly _tag: "Hedged"; readonly delayMillis: number })
   | (Labels & { readonly _tag: "HedgeWon" })
+  /** An extra attempt was due and was not sent, and why. */
+  | (Labels & { readonly _tag: "HedgeDenied"; readonly reason: "budget" })
   /** With `dark`, the policy only counted, and the call went on. */
   | (Labels & {
       readonly _tag: "CallRefused"

@@ -35,6 +35,15 @@ test("a retry of what was not sent fits every method, and stays unsafe beside on
   void [harmless, unsent]
 })
 
+test("a hedge on an unsafe method", () => {
+  const hedged = Policy.stack(Policy.deadline("1 second"), Policy.hedge(), Policy.timeout("200 millis"))
+  // @ts-expect-error the method 'shout' is unsafe: a policy that replays (retry, hedge) could apply it twice
+  Shop.layer({ ...good, shout: { policy: hedged } })
+  expect(Shop.layer).type.toBeCallableWith({ ...good, charge: { policy: hedged } })
+  // @ts-expect-error the stack of 'charge' has no time bound
+  Shop.layer({ ...good, charge: { policy: Policy.hedge() } })
+})
+
 test("a stack without a time bound", () => {
   // @ts-expect-error the stack of 'charge' has no time bound: add Policy.deadline or Policy.timeout
   Shop.layer({ ...good, charge: { policy: Policy.retry() } })
