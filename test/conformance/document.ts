@@ -48,5 +48,7 @@ How to read the steps: \`3 fail\` are three calls that pass and fail; \`begin a\
 
 Unless its row says otherwise, a breaker has \`${written("circuitBreaker", breakerDefaults)}\`.
 
+How the machines themselves differ, over random histories, is in [differences](conformance-differences.md).
+
 ${tables.join("\n")}`
 }
