@@ -120,6 +120,9 @@ export class CircuitModel {
     if (mode === "forced-open") return "refused"
     if (mode === "forced-closed" && this.state !== "closed") return "uncounted"
     if (this.state === "open" && now - this.era.since >= this.era.openFor) this.turn("half-open", now, random)
+    // Fewer probes are asked for than have come back: those decide.
+    const judged = this.inFlight() === 0 && this.outcomes().length >= this.knobs().probes
+    if (this.state === "half-open" && judged) this.judgeProbes(now, random)
     const most = this.most()
     const last = this.flights.filter(({ era }) => era === this.era).at(-1)?.at ?? this.era.since
     if (this.taken() >= most && this.state !== "open" && now - last >= this.knobs().probeMaxMillis) {

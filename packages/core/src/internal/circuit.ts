@@ -169,8 +169,13 @@ export class Circuit {
     const { now } = attempt
     const taken = this.probing + this.good + this.bad
     if (taken >= probes) {
+      if (this.probing === 0) {
+        // The knob was turned to fewer than have come back: those decide.
+        this.judgeProbes(attempt)
+        return this.admit(attempt)
+      }
       if (this.lost(now)) this.change(attempt, "half-open", "probes-lost")
-      else if (probeWaitMillis > 0 && this.probing > 0 && this.waiting.size < waitersMax) {
+      else if (probeWaitMillis > 0 && this.waiting.size < waitersMax) {
         const ticket = new Ticket(probeWaitMillis)
         this.waiting.add(ticket)
         return ticket
@@ -237,10 +242,14 @@ export class Circuit {
   }
 
   private probed(where: Where, failed: boolean, slow: boolean): void {
-    const { probes, failureRate, slowRate, ramp } = this.values
     if (failed) this.bad++
     else this.good++
     if (slow) this.slow++
+    this.judgeProbes(where)
+  }
+
+  private judgeProbes(where: Where): void {
+    const { probes, failureRate, slowRate, ramp } = this.values
     const left = Math.max(0, probes - this.good - this.bad)
     const mayReach = (count: number, rate: number) => rate > 0 && (count + left) / probes >= rate
     const reached = (count: number, rate: number) => rate > 0 && count / probes >= rate
