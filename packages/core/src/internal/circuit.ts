@@ -60,6 +60,9 @@ const at = (attempt: Where, now: number): Where => ({ row: attempt.row, now, ran
 const makeWindow = (values: CircuitValues): Outcomes =>
   values.windowCalls > 0 ? new ByCount(values.windowCalls) : new ByTime(values.windowMillis)
 
+/** By how much a difference of two times may be more than what was added: they are numbers with a fraction. */
+const roundingMillis = 1
+
 /** One circuit. */
 export class Circuit {
   state: CircuitState = "closed"
@@ -129,8 +132,8 @@ export class Circuit {
 
   private admit(attempt: Attempt): number | Refused | Ticket {
     const { now } = attempt
-    // A clock that was set back must not keep it open for longer than it opened for.
-    if (this.state === "open" && (now >= this.openUntil || this.openUntil - now > this.openFor)) {
+    // A clock that was set back must not keep it open for longer than it opened for (a sum of times is rounded).
+    if (this.state === "open" && (now >= this.openUntil || this.openUntil - now > this.openFor + roundingMillis)) {
       this.change(attempt, "half-open", "open-time-over")
     }
     switch (this.state) {
@@ -171,7 +174,7 @@ export class Circuit {
     if (taken >= probes) {
       if (this.probing === 0) {
         // The knob was turned to fewer than have come back: those decide.
-        this.judgeProbes(attempt)
+        this.judgeProbes(at(attempt, now))
         return this.admit(attempt)
       }
       if (this.lost(now)) this.change(attempt, "half-open", "probes-lost")
