@@ -47,7 +47,7 @@ export interface CircuitBreakerOptions {
   readonly openMax?: Duration.Input
   /** By which share the open time is spread to either side, so that instances do not probe together. Default 0.1. */
   readonly jitter?: number
-  /** Closed for so long, it forgets earlier trips. Default 30 s. */
+  /** Closed for so long, it forgets earlier trips; a ramp that has held for so long is over. Default 30 s. */
   readonly stableFor?: Duration.Input
   /** How many probes half-open lets through, by whose rates it is judged. Default 3. */
   readonly probes?: number
@@ -69,7 +69,8 @@ export interface CircuitBreakerOptions {
  * row); then refuses with `CIRCUIT_OPEN` and the time left. After its open time it
  * lets `probes` calls through and judges them by the same rates. Then traffic ramps:
  * a few calls at once, twice as many after each round of good answers, back to a few
- * at the first failure, closed as soon as a round refused nobody.
+ * at the first failure, open again where even those fail one after another, closed as
+ * soon as a round refused nobody.
  *
  * Only the downstream's outcomes count: transient errors, timeouts and contract
  * violations are failures, permanent outcomes are proof of health, and a refusal
