@@ -26,12 +26,16 @@ describe("the laws of composed policies", () => {
       "interrupted",
       "AttemptTimedOut",
       "RetryScheduled",
+      "Hedged",
+      "HedgeWon",
+      "HedgeDenied",
       "circuit open",
       "circuit half-open",
       "circuit closed",
       "CIRCUIT_OPEN",
       "BULKHEAD_FULL",
       "BULKHEAD_WAIT_EXCEEDED",
+      "CONCURRENCY_LIMITED",
       "DEADLINE_EXCEEDED"
     ].filter((word) => (sometimes.get(word) ?? 0) < runs / 100)
     assert.deepEqual(runs < 100 ? [] : rare, [], `never or rarely seen in ${JSON.stringify([...sometimes])}`)

@@ -52,16 +52,29 @@ const halfOpenTimes = ({ signals }: Trace) => {
   return times
 }
 
-/** No more attempts than one and the retries. */
+/** No more attempts than one and the retries, each with its hedges. */
 export const attemptsAreLimited: Law = (trace) => {
-  const most = specs(trace, "retry").reduce((product, { times }) => product * (1 + times), 1)
+  const most = trace.scenario.stack.reduce((product, spec) => product * attemptsOf(spec), 1)
   return eachCall(trace, ({ attempts }) =>
     attempts.length > most ? `${attempts.length} attempts, not ${most}` : undefined
   )
 }
 
+/** How many attempts a policy makes of one. */
+const attemptsOf = (spec: Spec): number =>
+  spec.kind === "retry" ? 1 + spec.times : spec.kind === "hedge" ? 1 + spec.hedgesMax : 1
+
+/** Where nobody retries, what is sent beyond one for each call is within the budget of the hedge. */
+export const hedgesKeepBudget: Law = (trace) => {
+  const [hedge] = specs(trace, "hedge")
+  if (hedge === undefined || specs(trace, "retry").length > 0) return undefined
+  const extra = trace.calls.reduce((sum, { attempts }) => sum + Math.max(0, attempts.length - 1), 0)
+  return extra > hedge.budget ? `${extra} extra attempts, with a budget of ${hedge.budget}` : undefined
+}
+
 /** A permanent outcome ends its call: nobody asks again. At the very moment of a timeout either may win. */
 export const permanentIsAskedOnce: Law = (trace) => {
+  const hedged = specs(trace, "hedge").length > 0
   const timeouts = new Set(trace.signals.flatMap((signal) => (signal._tag === "AttemptTimedOut" ? [signal.at] : [])))
   // A probe that outlives its timeout may say its word before the attempt that comes after it.
   const unheard = (start: number, end: number) => [...timeouts].some((of) => start <= of && of <= end)
@@ -72,7 +85,9 @@ export const permanentIsAskedOnce: Law = (trace) => {
     )
     const next = attempts[at + 1]
     // A probe that outlived its timeout says its word too late for the attempt that came after it.
-    const heard = next !== undefined && next.start >= (attempts[at]?.end ?? 0)
+    const end = attempts[at]?.end ?? 0
+    // A hedge that is due at that very moment may be sent before the word is heard.
+    const heard = next !== undefined && (hedged ? next.start > end : next.start >= end)
     return at >= 0 && heard ? "asked again after a permanent outcome" : undefined
   })
 }
@@ -87,14 +102,17 @@ export const onlyFailuresOpen: Law = (trace) => {
   return opened && !failed && !timedOut ? "the circuit opened and nothing had failed" : undefined
 }
 
+/** Where a call may wait before it comes to what stands within. */
+const waits: ReadonlySet<Spec["kind"]> = new Set(["bulkhead", "adaptiveLimit", "retry"])
+
 /** A refusal of a call that never waited takes no time. */
 export const refusalsAreInstant: Law = (trace) => {
   const kinds = trace.scenario.stack.map(({ kind }) => kind)
   // Behind a queue or a backoff the call may have waited before it came to the policy that refused.
   const behind = (kind: Spec["kind"]) => kinds.slice(0, kinds.indexOf(kind))
   const waited = {
-    CIRCUIT_OPEN: behind("circuitBreaker").some((kind) => kind === "bulkhead" || kind === "retry"),
-    BULKHEAD_FULL: behind("bulkhead").includes("retry")
+    CIRCUIT_OPEN: behind("circuitBreaker").some((kind) => waits.has(kind)),
+    BULKHEAD_FULL: behind("bulkhead").some((kind) => waits.has(kind))
   }
   return eachCall(trace, ({ result, attempts, start, settledAt }) => {
     const reason = result.replace("refused:", "")
@@ -110,9 +128,19 @@ export const everythingIsGivenBack: Law = ({ state }) => {
   return kept.length > 0 ? `still taken: ${kept.map((name) => `${name} ${state[name]}`).join(", ")}` : undefined
 }
 
-/** Never more attempts at once than permits. */
+/** Never more attempts at once than permits; a hedge within makes several of one. */
 export const permitsHold: Law = (trace) => {
-  const permits = Math.min(...specs(trace, "bulkhead").map((spec) => spec.permits))
+  const { stack } = trace.scenario
+  const hedged = stack.some(({ kind }) => kind === "hedge")
+  // Which attempts go on as probes, and which beside each other, cannot be told apart.
+  if (hedged && stack.some(({ kind }) => kind === "circuitBreaker")) return undefined
+  const most = stack.map((spec, at) => {
+    if (spec.kind !== "bulkhead" && spec.kind !== "adaptiveLimit") return Number.POSITIVE_INFINITY
+    return stack
+      .slice(at)
+      .reduce((product, inner) => product * (inner.kind === "hedge" ? attemptsOf(inner) : 1), spec.permits)
+  })
+  const permits = Math.min(...most)
   return trace.inFlightMost > permits ? `${trace.inFlightMost} at once, with ${permits} permits` : undefined
 }
 
@@ -120,9 +148,9 @@ export const permitsHold: Law = (trace) => {
 export const deadlinesHold: Law = (trace) => {
   const [deadline] = specs(trace, "deadline")
   if (deadline === undefined) return undefined
-  // A retry outside the deadline gives each attempt its own.
+  // A retry or a hedge outside the deadline gives each attempt its own.
   const outer = trace.scenario.stack.slice(0, trace.scenario.stack.indexOf(deadline))
-  if (outer.some(({ kind }) => kind === "retry" || kind === "bulkhead")) return undefined
+  if (outer.some(({ kind }) => waits.has(kind) || kind === "hedge")) return undefined
   return eachCall(trace, ({ start, settledAt }) => {
     const took = (settledAt ?? Number.POSITIVE_INFINITY) - start
     return took > deadline.millis + rounding ? `took ${took} ms of ${deadline.millis} ms` : undefined
@@ -154,6 +182,7 @@ export const healthyAnswers: Law = (trace) =>
 export const laws: Readonly<Record<string, Law>> = {
   nothingRunsAfterwards,
   attemptsAreLimited,
+  hedgesKeepBudget,
   permanentIsAskedOnce,
   onlyFailuresOpen,
   refusalsAreInstant,

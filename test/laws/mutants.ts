@@ -137,6 +137,56 @@ export const mutants: ReadonlyArray<Mutant> = [
     maker: replacing("retry", ({ times }) => Policy.retry({ times: times + 1, base: 5, delayMax: 20 }))
   },
   {
+    bug: "a hedge once too often",
+    law: "attemptsAreLimited",
+    kind: "stormy",
+    maker: replacing("hedge", (spec) => sound({ ...spec, hedgesMax: spec.hedgesMax + 1 }))
+  },
+  {
+    bug: "a hedge that knows no budget",
+    law: "hedgesKeepBudget",
+    kind: "stormy",
+    maker: replacing("hedge", (spec) => sound({ ...spec, budget: 1_000_000 }))
+  },
+  {
+    bug: "a hedge that asks again after a permanent outcome",
+    law: "permanentIsAskedOnce",
+    kind: "stormy",
+    maker: replacing("hedge", () =>
+      Policy.makeReplaying(
+        "hedge",
+        () => (call) =>
+          Effect.flatMap(call, (result) =>
+            Result.isFailure(result) && !(result.failure instanceof Refused.Refused)
+              ? Effect.delay(call, 1)
+              : Effect.succeed(result)
+          )
+      )
+    )
+  },
+  {
+    bug: "a hedge that lets the loser run on",
+    law: "nothingRunsAfterwards",
+    kind: "stormy",
+    maker: replacing("hedge", ({ delayMillis }) =>
+      Policy.makeReplaying(
+        "hedge",
+        () => (call) =>
+          Effect.flatMap(Effect.forkDetach(call), (first) =>
+            Effect.flatMap(Effect.forkDetach(Effect.delay(call, delayMillis)), (second) =>
+              Effect.raceFirst(Fiber.join(first), Fiber.join(second))
+            )
+          )
+      )
+    )
+  },
+  {
+    bug: "an adaptive limit that grows beyond its bound",
+    law: "permitsHold",
+    kind: "stormy",
+    maker: replacing("adaptiveLimit", (spec) => sound({ ...spec, permits: spec.permits + 1 }))
+  },
+  {
     bug: "a deadline that answers and lets the call run on",
     law: "nothingRunsAfterwards",
     kind: "stormy",

@@ -12,7 +12,20 @@ export type Spec =
       readonly openMillis: number
       readonly probes: number
     }
-  | { readonly kind: "bulkhead"; readonly permits: number; readonly queueMax: number; readonly waitMillis: number }
+  | {
+      /** The limit may find less than its permits, never more. */
+      readonly kind: "bulkhead" | "adaptiveLimit"
+      readonly permits: number
+      readonly queueMax: number
+      readonly waitMillis: number
+    }
+  | {
+      readonly kind: "hedge"
+      readonly delayMillis: number
+      readonly hedgesMax: number
+      /** How many extra attempts all calls may have together. */
+      readonly budget: number
+    }
 
 /** What one attempt does, after `millis`. */
 export interface Step {
@@ -59,15 +72,30 @@ const spec = (kind: Spec["kind"], of: Choices): Spec => {
       return { kind, times: of.between(1, 3) }
     case "circuitBreaker":
       return { kind, minimumCalls: of.between(1, 6), openMillis: of.between(10, 200), probes: of.between(1, 3) }
+    case "hedge":
+      return { kind, delayMillis: of.between(10, 60), hedgesMax: of.between(1, 2), budget: of.between(1, 9) }
     case "bulkhead":
+    case "adaptiveLimit":
       return { kind, permits: of.between(1, 4), queueMax: of.between(0, 4), waitMillis: of.between(5, 100) }
   }
 }
 
-const kinds = ["deadline", "timeout", "retry", "circuitBreaker", "bulkhead"] as const
+/** Each kind with its share of the stacks. */
+const kinds = {
+  deadline: 0.75,
+  timeout: 0.75,
+  retry: 0.75,
+  circuitBreaker: 0.75,
+  bulkhead: 0.75,
+  adaptiveLimit: 0.3,
+  hedge: 0.3
+} as const
+
+const isQueue = (of: Spec) => of.kind === "bulkhead" || of.kind === "adaptiveLimit"
 
 const stack = (of: Choices): ReadonlyArray<Spec> => {
-  const left: Array<Spec["kind"]> = kinds.filter(() => of.chance(0.75))
+  const all = ["deadline", "timeout", "retry", "circuitBreaker", "bulkhead", "adaptiveLimit", "hedge"] as const
+  const left: Array<Spec["kind"]> = all.filter((kind) => of.chance(kinds[kind]))
   const taken: Array<Spec> = []
   while (left.length > 0) {
     const [kind] = left.splice(of.between(0, left.length - 1), 1)
@@ -87,7 +115,9 @@ export const stormy = (seed: number, of: Choices): Scenario => ({
   stack: stack(of),
   callers: Array.from({ length: of.between(1, 14) }, () => ({
     at: of.chance(0.6) ? 0 : of.between(0, 8) * 25,
-    abortAfter: of.chance(0.3) ? of.pick([-of.between(1, 12), -of.between(1, 12), 1, of.between(0, 120)]) : undefined,
+    abortAfter: of.chance(0.4)
+      ? of.pick([-of.between(1, 8), -of.between(1, 8), -of.between(1, 24), 1, of.between(0, 120)])
+      : undefined,
     steps: [step(of), step(of), step(of), step(of)]
   })),
   preemption: of.pick([0, 0.02, 0.1, 0.3]),
@@ -99,10 +129,10 @@ const healthyMillis = 4
 
 /** How many more than may run can come at once and still be answered in time by every limit of the stack. */
 const waitersOf = (specs: ReadonlyArray<Spec>, permits: number): number => {
-  const queues = specs.flatMap((of) => (of.kind === "bulkhead" ? [of] : []))
+  const queues = specs.flatMap((of) => (isQueue(of) ? [of] : []))
   const waiters = Math.min(...queues.map(({ queueMax }) => queueMax), permits)
   const limits = specs.flatMap((of) =>
-    of.kind === "timeout" || of.kind === "deadline" ? [of.millis] : of.kind === "bulkhead" ? [of.waitMillis] : []
+    of.kind === "timeout" || of.kind === "deadline" ? [of.millis] : isQueue(of) ? [of.waitMillis] : []
   )
   return queues.length > 0 && Math.min(...limits) > 2 * healthyMillis ? waiters : 0
 }
@@ -110,7 +140,7 @@ const waitersOf = (specs: ReadonlyArray<Spec>, permits: number): number => {
 /** Nothing is wrong: no more come at once than may run or wait, and each is answered with one attempt. */
 export const healthy = (seed: number, of: Choices): Scenario => {
   const specs = stack(of)
-  const permits = Math.min(8, ...specs.flatMap((of) => (of.kind === "bulkhead" ? [of.permits] : [])))
+  const permits = Math.min(8, ...specs.flatMap((of) => (isQueue(of) ? [of.permits] : [])))
   const burst = permits + waitersOf(specs, permits)
   return {
     seed,

@@ -42,7 +42,7 @@ export interface Trace {
   readonly calls: ReadonlyArray<CallTrace>
   readonly inFlightMost: number
   readonly signals: ReadonlyArray<Signal.Signal>
-  readonly state: Readonly<Record<string, number | string | boolean>>
+  readonly state: Readonly<Record<string, number>>
   /** How the tenth healthy call ended after everything was over; a circuit that is not closed by then. */
   readonly afterwards: string
 }
@@ -73,6 +73,22 @@ export const sound: Maker = (spec) => {
       })
     case "bulkhead":
       return Policy.bulkhead({ ...spec, waitMax: spec.waitMillis })
+    case "adaptiveLimit":
+      return Policy.adaptiveLimit({
+        limitInitial: spec.permits,
+        limitMax: spec.permits,
+        limitMin: 1,
+        queueMax: spec.queueMax,
+        waitMax: spec.waitMillis
+      })
+    case "hedge":
+      return Policy.hedge({
+        delay: spec.delayMillis,
+        hedgesMax: spec.hedgesMax,
+        budgetRatio: 0,
+        // A case is over before the ten seconds that the budget looks back.
+        budgetPerSecond: spec.budget / 10
+      })
   }
 }
 
@@ -120,6 +136,7 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
     yield* turnKnobs(scenario, policies, built.parts, bus)
     const clock = yield* Clock.Clock
     const now = () => clock.currentTimeMillisUnsafe()
+    const hedged = scenario.stack.some(({ kind }) => kind === "hedge")
     let inFlight = 0
     let inFlightMost = 0
 
@@ -141,8 +158,9 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
         let mine: AttemptTrace | undefined
         const body = Effect.suspend(() => {
           const step = caller.steps[Math.min(trace.attempts.length, caller.steps.length - 1)] ?? caller.steps[0]
-          // Who asks again has given up the attempt before, and only a probe goes on without its caller.
-          orphan(trace)
+          // Who asks again has given up the attempt before, and only a probe goes on without its caller; a hedge
+          // asks beside it.
+          if (!hedged) orphan(trace)
           // A probe holds no permit once a policy has given it up, which nobody can see from here.
           trace.probes ||= built.parts.some(({ instance }) => instance.state()["circuit"] === "half-open")
           const gone = trace.settledAt !== undefined
@@ -192,7 +210,13 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
     // What still hangs hangs because no policy bounds it: its caller goes away.
     yield* Fiber.interrupt(all)
     yield* Effect.sleep(probeMaxMillis)
-    const state = Object.assign({}, ...built.parts.map(({ instance }) => instance.state()))
+    const state: Record<string, number> = {}
+    for (const { instance } of built.parts) {
+      for (const [name, value] of Object.entries(instance.state())) {
+        // Of two policies that count the same, neither hides what the other still holds.
+        if (typeof value === "number") state[name] = (state[name] ?? 0) + value
+      }
+    }
 
     // Ten healthy calls, one a second: enough for the longest open time, the probes, and a ramp.
     let afterwards = ""

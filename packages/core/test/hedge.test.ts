@@ -130,6 +130,9 @@ describe("hedge", () => {
       const late = script(after("first", 60, bad), after("second", 100, refused))
       assert.strictEqual(yield* timed(intercept(late.call)), "Transient after 150")
       assert.strictEqual(yield* timed(intercept(script(refused).call)), "CIRCUIT_OPEN after 0")
+      const full = Call.permanent(Refused.make({ policy: "bulkhead", reason: "BULKHEAD_WAIT_EXCEEDED" }))
+      const both = script(after("first", 100, full), refused)
+      assert.strictEqual(yield* timed(intercept(both.call)), "BULKHEAD_WAIT_EXCEEDED after 100")
     })
   )
 

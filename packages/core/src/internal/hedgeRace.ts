@@ -53,6 +53,7 @@ export class HedgeRace<A, T, P> implements Entry {
   private running = 0
   /** What is told if nobody wins: the last error, and a refusal only where there is no error. */
   private last: Exit.Exit<Result.Result<A, P>, T> | undefined = undefined
+  private lastRefused = false
   private outcome: Exit.Exit<Result.Result<A, P>, T> | undefined = undefined
   private left: (() => void) | undefined = undefined
 
@@ -127,12 +128,20 @@ export class HedgeRace<A, T, P> implements Entry {
       if (nth > 0 && verdict !== "died" && verdict !== "aborted") this.hedging.won(now)
       this.settle(exit)
     } else {
-      // At the deadline a refusal is the call's own, and no longer the extra attempt's.
-      if (verdict !== "refused" || this.last === undefined || now >= this.deadlineAt) this.last = exit
+      if (this.counts(nth, verdict, now)) {
+        this.last = exit
+        this.lastRefused = verdict === "refused"
+      }
       // Hedges are for what is slow; what fails is for a retry.
       this.hedging.timers.remove(this)
       if (this.running === 0) this.settle(this.last)
     }
+  }
+
+  /** A refused extra attempt counts as never sent, except at the deadline: that one is the call's own. */
+  private counts(nth: number, verdict: Verdict, now: number): boolean {
+    if (verdict !== "refused" || this.last === undefined || now >= this.deadlineAt) return true
+    return nth === 0 && this.lastRefused
   }
 
   private settle(exit: Exit.Exit<Result.Result<A, P>, T>): void {
