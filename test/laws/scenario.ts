@@ -1,6 +1,13 @@
 /** A case of the laws as plain data: a stack, what the downstream does, who calls when. */
 import type { Choices } from "./random.ts"
 
+/** How many run, and how many wait for how long. */
+interface Queue {
+  readonly permits: number
+  readonly queueMax: number
+  readonly waitMillis: number
+}
+
 /** One policy with its knobs; times in milliseconds. */
 export type Spec =
   | { readonly kind: "deadline"; readonly millis: number }
@@ -12,13 +19,9 @@ export type Spec =
       readonly openMillis: number
       readonly probes: number
     }
-  | {
-      /** The limit may find less than its permits, never more. */
-      readonly kind: "bulkhead" | "adaptiveLimit"
-      readonly permits: number
-      readonly queueMax: number
-      readonly waitMillis: number
-    }
+  | ({ readonly kind: "bulkhead" } & Queue)
+  /** The limit may find less than its permits, never more. */
+  | ({ readonly kind: "adaptiveLimit" } & Queue)
   | {
       readonly kind: "hedge"
       readonly delayMillis: number
@@ -91,7 +94,7 @@ const kinds = {
   hedge: 0.3
 } as const
 
-const isQueue = (of: Spec) => of.kind === "bulkhead" || of.kind === "adaptiveLimit"
+const isQueue = (of: Spec): of is Extract<Spec, Queue> => of.kind === "bulkhead" || of.kind === "adaptiveLimit"
 
 const stack = (of: Choices): ReadonlyArray<Spec> => {
   const all = ["deadline", "timeout", "retry", "circuitBreaker", "bulkhead", "adaptiveLimit", "hedge"] as const

@@ -21,6 +21,15 @@ const knobsOf = (spec: Spec): Readonly<Record<string, number>> => {
       }
     case "bulkhead":
       return { permits: spec.permits, queueMax: spec.queueMax, waitMaxMillis: spec.waitMillis }
+    case "adaptiveLimit":
+      return {
+        limitInitial: spec.permits,
+        limitMax: spec.permits,
+        queueMax: spec.queueMax,
+        waitMaxMillis: spec.waitMillis
+      }
+    case "hedge":
+      return { hedgesMax: spec.hedgesMax, delayMillis: spec.delayMillis, budgetPerSecond: spec.budget / 10 }
   }
 }
 

@@ -134,7 +134,7 @@ export class HedgeRace<A, T, P> implements Entry {
       }
       // Hedges are for what is slow; what fails is for a retry.
       this.hedging.timers.remove(this)
-      if (this.running === 0) this.settle(this.last)
+      if (this.running === 0) this.settle(this.last ?? exit)
     }
   }
 
