@@ -1,5 +1,5 @@
 /** Random histories through the breaker and through a model that keeps everything and counts nothing. */
-import { type Gate, type Knob, Policy } from "@failsoft/core"
+import { Gate, type Knob, Policy } from "@failsoft/core"
 import { assert, describe, it } from "vitest"
 import { CircuitModel, type Knobs } from "./circuitModel.ts"
 import { attemptAt, type Choices, livingGate, search } from "./history.ts"
@@ -11,7 +11,8 @@ type Op =
   | { readonly turn: Readonly<Record<string, Knob.Value>> }
   | { readonly hand: string }
 
-const knobs: Knobs = {
+const knobs: Knobs & { readonly probeWaitMillis: number } = {
+  probeWaitMillis: 0,
   mode: "on",
   failureRate: 0.5,
   slowRate: 0,
@@ -70,7 +71,10 @@ const history = (of: Choices): ReadonlyArray<Op> => {
     if (roll < 0.95) return { pass: of.pick([1, 5, 20, 60, 100, 300]) }
     return of.chance(0.8) ? { turn: turned(of) } : { hand: of.pick(["open", "close", "reset", "healthy"]) }
   }
-  return [{ turn: { windowCalls, jitter: of.pick([0, 0.2]) } }, ...Array.from({ length: of.between(20, 90) }, op)]
+  return [
+    { turn: { windowCalls, jitter: of.pick([0, 0.2]), probeWaitMillis: of.pick([0, 50]) } },
+    ...Array.from({ length: of.between(20, 90) }, op)
+  ]
 }
 
 /** Plants a bug into the gate, or into the values that it reads. */
@@ -79,6 +83,7 @@ const sound: Mutant = (gate) => gate
 
 /** What was reached, so that the test can show that it tests something. */
 const seen = new Map<string, number>()
+let woken = 0
 
 const differs =
   (mutant: Mutant, values: (of: Knobs) => Readonly<Record<string, Knob.Value>> = (of) => ({ ...of })) =>
@@ -94,6 +99,30 @@ const differs =
       readonly at: number
       readonly expected: ReturnType<typeof model.enter>
     }> = []
+    const waiting: Array<Gate.Ticket> = []
+    const enters = (random: number): string | undefined => {
+      const admitted = gate.enter(attemptAt(row, now, { random }))
+      const expected = model.enter(now, random)
+      const waits = expected === "refused" && current.mode === "on" && current.probeWaitMillis > 0 && model.probing
+      const wanted = waits ? "waits" : expected === "refused" ? "is refused" : "passes"
+      const got = typeof admitted === "number" ? "passes" : admitted instanceof Gate.Ticket ? "waits" : "is refused"
+      if (got !== wanted) return `a call ${got}, but ${wanted} in the model`
+      if (typeof admitted === "number") flying.push({ token: admitted, at: now, expected })
+      else if (admitted instanceof Gate.Ticket) waiting.push(admitted)
+      return undefined
+    }
+    /** Whoever was woken asks again; nobody waits where no probe is running. */
+    const wakes = (): string | undefined => {
+      for (const ticket of waiting.splice(0)) {
+        if (!ticket.again) waiting.push(ticket)
+        else {
+          woken++
+          const wrong = enters(0.5)
+          if (wrong !== undefined) return wrong
+        }
+      }
+      return waiting.length > 0 && !model.probing ? "a call waits for no probe" : undefined
+    }
     for (const [nth, op] of ops.entries()) {
       if ("pass" in op) now += op.pass
       else if ("turn" in op) {
@@ -103,11 +132,8 @@ const differs =
         instance.controls[op.hand]?.(row, now)
         model.byHand(op.hand, now)
       } else if ("enter" in op) {
-        const admitted = gate.enter(attemptAt(row, now, { random: op.enter }))
-        const expected = model.enter(now, op.enter)
-        const passes = typeof admitted === "number"
-        if (passes !== (expected !== "refused")) return `step ${nth}: ${passes ? "let through" : "refused"}, wrongly`
-        if (passes) flying.push({ token: admitted, at: now, expected })
+        const wrong = enters(op.enter)
+        if (wrong !== undefined) return `step ${nth}: ${wrong}`
       } else {
         const [flight] = flying.splice(op.leave % Math.max(1, flying.length), 1)
         if (flight === undefined) continue
@@ -115,6 +141,8 @@ const differs =
         gate.leave(attemptAt(row, now), flight.token, op.verdict, now, startedAt)
         if (typeof flight.expected === "object") model.leave(flight.expected, op.verdict, now, startedAt, 0.5)
       }
+      const wrong = wakes()
+      if (wrong !== undefined) return `step ${nth}: ${wrong}`
       const { circuit } = instance.state()
       if (circuit !== model.state) return `step ${nth}: it is ${String(circuit)}, not ${model.state}`
       seen.set(model.state, (seen.get(model.state) ?? 0) + 1)
@@ -126,6 +154,7 @@ describe("the circuit breaker against its model", () => {
   it("agrees over 3000 random histories, which reach every state", () => {
     seen.clear()
     assert.isUndefined(search(3000, history, differs(sound)))
+    assert.isAbove(woken, 500)
     for (const state of ["closed", "open", "half-open", "ramp"]) assert.isAbove(seen.get(state) ?? 0, 2000, state)
   })
 

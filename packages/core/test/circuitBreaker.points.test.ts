@@ -129,6 +129,23 @@ describe("half-open", () => {
     assert.strictEqual(limping.state(), "closed", "2 of 3 is below 0.9, whatever the third says")
   })
 
+  it.effect("is not stuck under sparse traffic whose callers all give up: their probes go on and decide", () =>
+    Effect.gen(function* () {
+      const policy = Policy.circuitBreaker({ minimumCalls: 2, openFor: "1 second", jitter: 0, probes: 2, ramp: false })
+      const { intercept, state } = yield* living(policy)
+      yield* ending(intercept(bad))
+      yield* ending(intercept(bad))
+      for (let call = 0; call < 2; call++) {
+        yield* TestClock.adjust("20 seconds")
+        const impatient = yield* Effect.forkChild(ending(intercept(Effect.delay(good, "500 millis"))))
+        yield* TestClock.adjust("10 millis")
+        yield* Fiber.interrupt(impatient)
+      }
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(state().circuit, "closed")
+    })
+  )
+
   it.effect("lets others wait for the outcome of a probe where it is told to, and refuses them afterwards", () =>
     Effect.gen(function* () {
       const policy = Policy.circuitBreaker({

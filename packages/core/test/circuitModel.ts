@@ -68,6 +68,11 @@ export class CircuitModel {
     return this.era.state
   }
 
+  /** Whether a probe is on its way. */
+  get probing(): boolean {
+    return this.state === "half-open" && this.inFlight() > 0
+  }
+
   private get era(): Era {
     const last = this.eras.at(-1)
     if (last === undefined) throw new Error("there is always an era")

@@ -49,7 +49,7 @@ const differs =
         const retries = recent.filter(({ retry }) => retry).length
         const may = size.ratio * (recent.length - retries) + size.perSecond * 10
         const granted = of(op.downstream).take(times(now))
-        if (granted !== retries + 1 <= may)
+        if (granted !== retries + 1 <= may + 1e-9)
           return `step ${nth}: ${granted ? "granted" : "denied"}, with ${retries} of ${may}`
         if (granted) log.push({ at: now, downstream: op.downstream, retry: true })
       }

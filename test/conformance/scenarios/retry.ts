@@ -212,6 +212,12 @@ export const budgets: ReadonlyArray<Scenario> = [
     "10000 calls; 1 retry; denied"
   ),
   budget(
+    "a share that binary fractions cannot hold",
+    "Finagle, RetryBudgetTest: apply minRetriesPerSec=0, any percentage within one retry",
+    { ratio: 0.29, perSecond: 0 },
+    "100 calls; 29 retries; denied"
+  ),
+  budget(
     "an empty budget stays empty",
     "Finagle, RetryBudgetTest: Empty",
     { ratio: 0, perSecond: 0 },
