@@ -409,7 +409,7 @@ describe("a running storefront", () => {
       ["identity", "catalog.eu", "inventory", "payments", "recommendations"]
     )
     const charge = all[3].methods[0]
-    assert.strictEqual(charge.policy, "deadline > retry > circuitBreaker > bulkhead > timeout")
+    assert.strictEqual(charge.policy, "deadline > retry > circuitBreaker > adaptiveLimit > timeout")
     assert.deepEqual(charge.settings["payments/charge/deadline.limitMillis"], { value: 600, origin: "code" })
     assert.strictEqual(charge.state.circuitBreaker.circuit, "closed")
   })
