@@ -11,6 +11,9 @@ export const settings = {
   backoffMillis: 1
 } as const
 
+/** The timeout of the call that takes the only permit of a full bulkhead: it must not give it back. */
+export const hungMillis = 3_600_000
+
 /** What a page gets where nothing else answers. */
 export const fallback = -1
 

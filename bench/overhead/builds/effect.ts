@@ -4,10 +4,10 @@ import { CircuitBreaker } from "effect/persistence"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { type Build, down, fallback, flaky, never, settings } from "../settings.ts"
+import { type Build, down, fallback, flaky, hungMillis, never, settings } from "../settings.ts"
 import { atOnce, oneByOne } from "./loops.ts"
 
-const make = (permits: number, failureRate: number) =>
+const make = (permits: number, failureRate: number, timeoutMillis: number = settings.timeoutMillis) =>
   Effect.gen(function* () {
     const semaphore = Semaphore.makeUnsafe(permits)
     const breaker = yield* CircuitBreaker.make({
@@ -20,7 +20,7 @@ const make = (permits: number, failureRate: number) =>
     })
     const guarded = (call: () => Promise<number>, retries: number) =>
       Effect.tryPromise(call).pipe(
-        Effect.timeout(settings.timeoutMillis),
+        Effect.timeout(timeoutMillis),
         (attempt) => Effect.flatMap(semaphore.withPermitsIfAvailable(1)(attempt), Effect.fromOption),
         breaker.execute({ key: "d" }),
         retries === 0
@@ -28,7 +28,14 @@ const make = (permits: number, failureRate: number) =>
           : Effect.retry({ times: retries, schedule: Schedule.exponential(settings.backoffMillis) }),
         Effect.catch(() => Effect.succeed(fallback))
       )
-    return { guarded }
+    const full = (call: () => Promise<number>) =>
+      Effect.tryPromise(call).pipe(
+        Effect.timeout(timeoutMillis),
+        breaker.execute({ key: "d" }),
+        (attempt) => Effect.flatMap(semaphore.withPermitsIfAvailable(1)(attempt), Effect.fromOption),
+        Effect.catch(() => Effect.succeed(fallback))
+      )
+    return { guarded, full }
   }).pipe(Effect.provide(CircuitBreaker.layerStoreMemory()), Scope.provide(Scope.makeUnsafe()), Effect.runPromise)
 
 const failed = () => Promise.reject(new Error("down"))
@@ -51,9 +58,10 @@ export const build: Build = {
       return oneByOne(() => call)
     },
     full: async () => {
-      const { guarded } = await make(1, 1)
-      Effect.runFork(guarded(never, 0))
-      const call = guarded(down, 0)
+      // The breaker counts a refusal of the semaphore within it as a failure and would open: here it stands outside.
+      const { full } = await make(1, settings.failureRate, hungMillis)
+      Effect.runFork(full(never))
+      const call = full(down)
       return oneByOne(() => call)
     }
   },

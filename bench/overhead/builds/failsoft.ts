@@ -3,7 +3,7 @@ import { Call, Leaf, Policy } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import { type Build, down, Flaw, fallback, flaky, never, settings } from "../settings.ts"
+import { type Build, down, Flaw, fallback, flaky, hungMillis, never, settings } from "../settings.ts"
 import { atOnce, oneByOne } from "./loops.ts"
 
 type Down = Call.Call<number, unknown>
@@ -21,7 +21,7 @@ const row = {
   bus: { active: false, failed: 0, emit: () => {}, subscribe: () => Effect.void }
 }
 
-const make = async (permits: number, failureRate: number, retries: number) => {
+const make = async (permits: number, failureRate: number, retries: number, timeoutMillis: number) => {
   const breaker = Policy.circuitBreaker({
     failureRate,
     windowCalls: settings.windowCalls,
@@ -33,7 +33,7 @@ const make = async (permits: number, failureRate: number, retries: number) => {
     ...(retries === 0 ? [] : [Policy.retry({ times: retries, base: settings.backoffMillis, delayMax: 10 })]),
     breaker,
     Policy.bulkhead({ permits, queueMax: 0 }),
-    Policy.timeout(settings.timeoutMillis)
+    Policy.timeout(timeoutMillis)
   )
   const built = await Effect.runPromise(Scope.provide(Policy.build(stack, row), Scope.makeUnsafe()))
   // The ring does this for a contract; here it is the constant fallback of every build.
@@ -48,29 +48,29 @@ const make = async (permits: number, failureRate: number, retries: number) => {
 const buildOf = (of: (run: () => Promise<number>) => Down): Build => ({
   scenarios: {
     closed: async () => {
-      const { guarded } = await make(settings.permits, settings.failureRate, settings.retries)
+      const { guarded } = await make(settings.permits, settings.failureRate, settings.retries, settings.timeoutMillis)
       const call = guarded(of(down))
       return oneByOne(() => call)
     },
     failing: async () => {
-      const { guarded } = await make(1_000_000, 0.95, settings.retries)
+      const { guarded } = await make(1_000_000, 0.95, settings.retries, settings.timeoutMillis)
       return atOnce(() => guarded(of(flaky())))
     },
     open: async () => {
-      const { built, guarded } = await make(settings.permits, settings.failureRate, 0)
+      const { built, guarded } = await make(settings.permits, settings.failureRate, 0, settings.timeoutMillis)
       for (const { instance } of built.parts) instance.controls["open"]?.(row, Date.now())
       const call = guarded(of(down))
       return oneByOne(() => call)
     },
     full: async () => {
-      const { guarded } = await make(1, 1, 0)
+      const { guarded } = await make(1, 1, 0, hungMillis)
       Effect.runFork(guarded(of(never)))
       const call = guarded(of(down))
       return oneByOne(() => call)
     }
   },
   hang: async (calls) => {
-    const { guarded } = await make(calls, settings.failureRate, settings.retries)
+    const { guarded } = await make(calls, settings.failureRate, settings.retries, settings.timeoutMillis)
     for (let i = 0; i < calls; i++) Effect.runFork(guarded(of(never)))
     await new Promise(setImmediate)
   }

@@ -13,6 +13,7 @@ export const builds: Readonly<Record<string, Build>> = {
   "failsoft stack, promise leaf": failsoft.promise,
   "failsoft ring, any effect": ring.effect,
   "failsoft ring, promise leaf": ring.promise,
+  "failsoft ring, promise leaf, signals heard": ring.listenedPromise,
   cockatiel,
   opossum,
   "Effect, idiomatic": effectIdiomatic,

@@ -1,5 +1,5 @@
 /** The whole ring: contract, the same policies, fallback, typed client; over an effect and over a leaf. */
-import { Contract, Downstream, Fallback, Leaf, Policy, Transient } from "@failsoft/core"
+import { Contract, Downstream, Fallback, Leaf, Policy, Signal, Transient } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -30,7 +30,16 @@ class Counter extends Downstream.Service<Counter>()(
 
 const failed = () => new Transient.Transient({ cause: "connection_terminated", applied: "unknown" })
 
-const buildOf = (get: () => Effect.Effect<number, Transient.Transient>): Build => ({
+/** Somebody who counts the signals of every call. */
+const listened = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const bus = yield* Signal.Bus
+    let told = 0
+    yield* bus.subscribe(() => told++)
+  })
+).pipe(Layer.provideMerge(Signal.layer))
+
+const buildOf = (get: () => Effect.Effect<number, Transient.Transient>, around: Layer.Layer<never>): Build => ({
   scenarios: {
     closed: async () => {
       const policy = Policy.stack(
@@ -46,7 +55,7 @@ const buildOf = (get: () => Effect.Effect<number, Transient.Transient>): Build =
       const layer = Layer.provide(
         Counter.layer({ get: { policy, fallback: Fallback.value(fallback) } }),
         Counter.transport({ get })
-      )
+      ).pipe(Layer.provideMerge(around))
       const context = await Effect.runPromise(Scope.provide(Layer.build(layer), Scope.makeUnsafe()))
       const client = await Effect.runPromise(Effect.provide(Counter, context))
       return oneByOne(() => client.get(undefined))
@@ -54,5 +63,6 @@ const buildOf = (get: () => Effect.Effect<number, Transient.Transient>): Build =
   }
 })
 
-export const effect: Build = buildOf(() => Effect.tryPromise({ try: down, catch: failed }))
-export const promise: Build = buildOf(() => Leaf.make(down, failed))
+export const effect: Build = buildOf(() => Effect.tryPromise({ try: down, catch: failed }), Layer.empty)
+export const promise: Build = buildOf(() => Leaf.make(down, failed), Layer.empty)
+export const listenedPromise: Build = buildOf(() => Leaf.make(down, failed), listened)
