@@ -119,6 +119,15 @@ export type Signal =
       readonly dark: boolean
       readonly refused: Refused
     })
+  /** An edge turned a request away before its handler: `downstream` is the edge, `method` the route, `reason` the cause. */
+  | (Labels & {
+      readonly _tag: "RequestShed"
+      readonly policy: string
+      readonly priority: string
+      readonly reason: string
+      readonly dark: boolean
+      readonly refused: Refused
+    })
   | (Labels & {
       readonly _tag: "CircuitChanged"
       readonly policy: string

@@ -43,6 +43,7 @@ const kindsMax = 1000
 /** Calls and retries are far too many for a log; metrics count them. */
 const levels = {
   CallRefused: "Warn",
+  RequestShed: "Warn",
   CircuitChanged: "Warn",
   AnswerDegraded: "Warn",
   ContractViolated: "Error",
@@ -60,12 +61,12 @@ const fields = (signal: Logged): Record<string, unknown> => {
   return {
     signal: _tag,
     ...rest,
-    ...(signal._tag === "CallRefused" ? { refused: Refused.record(signal.refused) } : {})
+    ...("refused" in signal ? { refused: Refused.record(signal.refused) } : {})
   }
 }
 
 const kindOf = (signal: Logged): string | undefined =>
-  signal._tag === "CallRefused"
+  signal._tag === "CallRefused" || signal._tag === "RequestShed"
     ? `${signal.downstream}/${signal.method}/${signal.policy} ${signal.reason} ${signal.dark}`
     : signal._tag === "AnswerDegraded"
       ? `${signal.downstream}/${signal.method} ${signal.quality} ${signal.reason}`

@@ -43,6 +43,7 @@ import * as Schema from "effect/Schema"
 import { guard, isLoopback } from "./internal/adminGuard.ts"
 import * as asked from "./internal/adminRequest.ts"
 import * as shown from "./internal/adminShown.ts"
+import { placing } from "./internal/routePlaces.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -216,8 +217,10 @@ export const layer = (options: Options): Layer.Layer<never, AdminUnprotected, Ht
     return Layer.effectDiscard(Effect.fail(new AdminUnprotected({ host, variable })))
   }
   const all = routes(options)
-  return all.reduce<Layer.Layer<never, never, HttpRouter.HttpRouter>>(
-    (of, next) => Layer.merge(of, next),
-    guard(token, options.open ?? openDefault)
+  return placing("exempt")(
+    all.reduce<Layer.Layer<never, never, HttpRouter.HttpRouter>>(
+      (of, next) => Layer.merge(of, next),
+      guard(token, options.open ?? openDefault)
+    )
   )
 }

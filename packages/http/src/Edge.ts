@@ -45,6 +45,7 @@ import { Drain } from "./Drain.ts"
 import { answerEarly } from "./internal/answerEarly.ts"
 import { grantedMillis } from "./internal/requestDeadline.ts"
 import { fromCause, withProblemBody } from "./internal/toProblem.ts"
+import { LoadShedding } from "./LoadShedding.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -97,7 +98,15 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
       return drain.draining() ? HttpServerResponse.setHeader(labelled, "connection", "close") : labelled
     })
 
-  return HttpRouter.middleware((app) => serve(app), { global: true })
+  return HttpRouter.middleware(
+    Effect.map(
+      LoadShedding,
+      (shedder) =>
+        <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+          shedder === undefined ? serve(app) : shedder.guard(serve(app))
+    ),
+    { global: true }
+  )
 }
 
 /** What the headers alone decide: the milliseconds that the request grants, or why it may not come in. */
@@ -122,11 +131,14 @@ const within = <E, R>(
   request: HttpServerRequest.HttpServerRequest
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, E | Problem.Problem, R> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    Effect.raceFirst(
-      Effect.provideService(app, Deadline.Deadline, now + millis),
-      Effect.delay(
-        Effect.suspend(() => (isArriving(request) ? bodyLate(request) : noAnswer(millis))),
-        millis
+    // The server runs a request uninterruptibly up to its route; a client that goes away must end the race.
+    Effect.interruptible(
+      Effect.raceFirst(
+        Effect.provideService(app, Deadline.Deadline, now + millis),
+        Effect.delay(
+          Effect.suspend(() => (isArriving(request) ? bodyLate(request) : noAnswer(millis))),
+          millis
+        )
       )
     )
   )

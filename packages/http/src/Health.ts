@@ -31,6 +31,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import { Drain } from "./Drain.ts"
+import { placing } from "./internal/routePlaces.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -107,29 +108,31 @@ export const layer = (options: {
   readonly serviceId: string
   readonly checks: ReadonlyArray<Check> | (() => ReadonlyArray<Check>)
 }): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
-  Layer.mergeAll(
-    HttpRouter.add("GET", "/livez", Effect.succeed(HttpServerResponse.text("ok\n"))),
-    HttpRouter.add(
-      "GET",
-      "/readyz",
-      Effect.gen(function* () {
-        const drain = yield* Drain
-        if (!drain.draining()) return HttpServerResponse.text("ready\n")
-        return yield* Problem.toResponse(Problem.make({ status: 503, reason: "DRAINING", detail: "on its way out" }))
-      })
-    ),
-    HttpRouter.add(
-      "GET",
-      "/health",
-      Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
-        const checks = typeof options.checks === "function" ? options.checks() : options.checks
-        const body = document(options.serviceId, checks, now)
-        return HttpServerResponse.jsonUnsafe(body, {
-          status: body.status === "fail" ? 503 : 200,
-          contentType: "application/health+json",
-          headers: { "cache-control": "no-store", ...(body.status === "fail" ? { "retry-after": "5" } : {}) }
+  placing("exempt")(
+    Layer.mergeAll(
+      HttpRouter.add("GET", "/livez", Effect.succeed(HttpServerResponse.text("ok\n"))),
+      HttpRouter.add(
+        "GET",
+        "/readyz",
+        Effect.gen(function* () {
+          const drain = yield* Drain
+          if (!drain.draining()) return HttpServerResponse.text("ready\n")
+          return yield* Problem.toResponse(Problem.make({ status: 503, reason: "DRAINING", detail: "on its way out" }))
         })
-      })
+      ),
+      HttpRouter.add(
+        "GET",
+        "/health",
+        Effect.gen(function* () {
+          const now = yield* Clock.currentTimeMillis
+          const checks = typeof options.checks === "function" ? options.checks() : options.checks
+          const body = document(options.serviceId, checks, now)
+          return HttpServerResponse.jsonUnsafe(body, {
+            status: body.status === "fail" ? 503 : 200,
+            contentType: "application/health+json",
+            headers: { "cache-control": "no-store", ...(body.status === "fail" ? { "retry-after": "5" } : {}) }
+          })
+        })
+      )
     )
   )
