@@ -209,13 +209,18 @@ const tooSmall = (method: MethodDescription, options: Options): ReadonlyArray<st
   const latency = stated(options.latencyMillis, method.name) ?? method.meanMillis
   if (rate === undefined || latency === undefined) return []
   const underWay = (rate * latency) / 1000
-  return method.policies
-    .filter(({ kind, knobs }) => kind === "bulkhead" && Number(knobs["permits"]) < underWay)
-    .map(
-      ({ name, knobs }) =>
-        `${name}.permits (${String(knobs["permits"])}) is below Little's law: ${rate} calls per second of ${round(latency)} ms each are ${round(underWay)} at once; give it ${Math.ceil(underWay * 1.5)}`
-    )
+  return method.policies.flatMap(({ kind, name, knobs }) => {
+    const knob = limits[kind]
+    const value = knob === undefined ? Number.POSITIVE_INFINITY : Number(knobs[knob])
+    if (value >= underWay) return []
+    return [
+      `${name}.${knob} (${value}) is below Little's law: ${rate} calls per second of ${round(latency)} ms each are ${round(underWay)} at once; give it ${Math.ceil(underWay * 1.5)}`
+    ]
+  })
 }
+
+/** The knob that says how many may run at once. */
+const limits: Readonly<Record<string, string>> = { bulkhead: "permits", adaptiveLimit: "limitMax" }
 
 /**
  * An explanation as a text for a terminal.

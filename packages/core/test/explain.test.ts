@@ -108,6 +108,10 @@ describe("explaining a ring", () => {
         "gateway.permits (16) is below Little's law: 100 calls per second of 200 ms each are 20 at once; give it 30"
       ])
       assert.deepEqual((yield* explained(full, { ratePerSecond: 70, latencyMillis: 200 })).one.warnings, [])
+      const adaptive = Policy.stack(Policy.deadline(500), Policy.adaptiveLimit({ limitMax: 40 }), Policy.timeout(250))
+      const limited = (yield* explained(adaptive, { ratePerSecond: 300, latencyMillis: 200 })).one
+      assert.include(limited.picture, "..40 at once, queue")
+      assert.include(limited.warnings.join(), "adaptiveLimit.limitMax (40) is below Little's law")
       // Nothing was observed, so nothing can be said.
       assert.deepEqual((yield* explained(full, { ratePerSecond: 1e6 })).one.warnings, [])
     })

@@ -24,6 +24,9 @@ const number = (facts: Facts, knob: string): number => {
   return typeof value === "number" ? value : Number.NaN
 }
 
+const queue = (of: Facts): string =>
+  number(of, "queueMax") > 0 ? `queue ${number(of, "queueMax")} for ${time(number(of, "waitMaxMillis"))}` : "no queue"
+
 /** The words of the kinds of this package; another kind is shown by its knobs. */
 const words: Readonly<Record<string, (of: Facts) => string>> = {
   deadline: (of) => time(number(of, "limitMillis")),
@@ -48,12 +51,8 @@ const words: Readonly<Record<string, (of: Facts) => string>> = {
         : []),
       `open ${time(number(of, "openMillis"))}`
     ].join(", "),
-  bulkhead: (of) =>
-    `${number(of, "permits")} permits, ${
-      number(of, "queueMax") > 0
-        ? `queue ${number(of, "queueMax")} for ${time(number(of, "waitMaxMillis"))}`
-        : "no queue"
-    }`
+  bulkhead: (of) => `${number(of, "permits")} permits, ${queue(of)}`,
+  adaptiveLimit: (of) => `${number(of, "limitMin")}..${number(of, "limitMax")} at once, ${queue(of)}`
 }
 
 const plain = (knob: string, value: Value): string =>
