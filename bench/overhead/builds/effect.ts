@@ -67,7 +67,8 @@ export const build: Build = {
   },
   hang: async (calls) => {
     const { guarded } = await make(calls, settings.failureRate)
-    for (let i = 0; i < calls; i++) Effect.runFork(guarded(never, settings.retries))
+    const call = guarded(never, settings.retries)
+    for (let i = 0; i < calls; i++) Effect.runFork(call)
     await new Promise(setImmediate)
   }
 }

@@ -71,7 +71,8 @@ const buildOf = (of: (run: () => Promise<number>) => Down): Build => ({
   },
   hang: async (calls) => {
     const { guarded } = await make(calls, settings.failureRate, settings.retries, settings.timeoutMillis)
-    for (let i = 0; i < calls; i++) Effect.runFork(guarded(of(never)))
+    const call = guarded(of(never))
+    for (let i = 0; i < calls; i++) Effect.runFork(call)
     await new Promise(setImmediate)
   }
 })
