@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import * as Supervisor from "../downstreams/Supervisor.ts"
 import * as admin from "./admin.ts"
 import { StorefrontApi } from "./api.ts"
+import * as budgets from "./budgets.ts"
 import * as clients from "./clients.ts"
 import * as handlers from "./handlers.ts"
 import * as Orders from "./Orders.ts"
@@ -48,7 +49,7 @@ const publicRoutes = Layer.mergeAll(
   // Its default fonts would come from another site.
   HttpApiScalar.layer(StorefrontApi, { path: "/docs", scalar: { withDefaultFonts: false } }),
   HealthRoutes,
-  Edge.layer({ deadline: "2 seconds", requestMaxBytes: 65_536 })
+  Edge.layer({ deadline: budgets.deadline, requestMaxBytes: 65_536 })
 )
 
 const adminRoutes = (settings: Settings) =>
@@ -82,7 +83,7 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
       })
     )
     const up = Layer.effectDiscard(Effect.sync(() => onUp({ ...settings, port, adminPort })))
-    return Layer.provideMerge(up, servers)
+    return Layer.merge(Layer.provideMerge(up, servers), budgets.layer)
   }).pipe(
     Layer.provide(Orders.layer),
     Layer.provide(Rings),

@@ -1,0 +1,37 @@
+/** Whether what each endpoint calls fits into the deadline of the edge: else the storefront does not start. */
+import { LatencyBudget } from "@failsoft/core"
+import * as Layer from "effect/Layer"
+import { Catalog } from "../contracts/Catalog.ts"
+import { Identity } from "../contracts/Identity.ts"
+import { Inventory } from "../contracts/Inventory.ts"
+import { Payments } from "../contracts/Payments.ts"
+import { Recommendations } from "../contracts/Recommendations.ts"
+
+const { call, parallel, sequence } = LatencyBudget
+
+/** The time of every public endpoint. */
+export const deadline = "2 seconds"
+
+export const layer = Layer.mergeAll(
+  LatencyBudget.layer({
+    endpoint: "GET /products/:sku",
+    deadline,
+    calls: parallel<Catalog | Inventory | Recommendations>(
+      call(Catalog, "show"),
+      call(Inventory, "stock"),
+      call(Recommendations, "forUser")
+    )
+  }),
+  LatencyBudget.layer({ endpoint: "GET /products", deadline, calls: call(Catalog, "list") }),
+  LatencyBudget.layer({
+    endpoint: "POST /orders",
+    deadline,
+    calls: sequence<Identity | Catalog | Inventory | Payments>(
+      call(Identity, "verify"),
+      // One price for each item, at once.
+      call(Catalog, "price"),
+      call(Inventory, "reserve"),
+      call(Payments, "charge")
+    )
+  })
+)
