@@ -37,7 +37,7 @@ export const write = (): ReadonlyArray<Snippet> => {
     })
   )
   const pages = files(/^(README\.md|docs\/.*\.md)$/).map(({ path, text }) => ({ path, text }))
-  const headers = files(/^packages\/(core|http)\/src\/[A-Z]\w*\.ts$/).map(({ path, text }) => ({
+  const headers = files(/^packages\/(core|http)\/src\/(testing\/)?[A-Z]\w*\.ts$/).map(({ path, text }) => ({
     path,
     text: header(text)
   }))

@@ -7,6 +7,9 @@ const policy = "packages/core/src/policy/x.ts"
 const http = "packages/http/src/X.ts"
 const example = "packages/examples/src/x.ts"
 
+const testing = "packages/core/src/testing/X.ts"
+const onNode = "packages/core/src/testing/node/x.ts"
+
 const header =
   "/**\n * X.\n *\n * **Details**\n * **Gotchas**\n * **Example** (x)\n * ```ts\n * ```\n * @since 0.1.0\n */\n"
 const documented = "/**\n * X.\n *\n * @category models\n * @since 0.1.0\n */\nexport const x = 1\n"
@@ -19,6 +22,11 @@ const planted: ReadonlyArray<readonly [rule: string, path: string, bad: string, 
   ["importDirections", core, "import x from 'node:fs'", "import { x } from 'effect/Effect'"],
   ["importDirections", core, 'import fs from "fs"', 'import * as E from "effect"'],
   ["importDirections", core, 'import fs = require("node:fs")', 'import { x } from "./Call.ts"'],
+  ["importDirections", testing, 'import { readFileSync } from "node:fs"', 'import * as Effect from "effect/Effect"'],
+  ["importDirections", testing, 'import { it } from "vitest"', 'import type { Policy } from "../Policy.ts"'],
+  ["importDirections", testing, 'import { host } from "./node/host.ts"', 'import * as Host from "./Host.ts"'],
+  ["importDirections", onNode, 'import { it } from "vitest"', 'import { readFileSync } from "node:fs"'],
+  ["importDirections", core, 'export * from "./testing/index.ts"', 'export * as Policy from "./policy/index.ts"'],
   ["importDirections", policy, 'import { retry } from "./retry.ts"', 'import type { Call } from "../Call.ts"'],
   [
     "importDirections",
@@ -62,6 +70,10 @@ const planted: ReadonlyArray<readonly [rule: string, path: string, bad: string, 
   ["noRealTime", core, "AbortSignal.timeout(5)", "Effect.timeout(5)"],
   ["noRealTime", core, "crypto.getRandomValues(x)", "Random.nextInt"],
   ["noNestedRuns", core, "Effect.runSync(x)", "Effect.sync(x)"],
+  ["noNestedRuns", testing, "Effect.runFork(x)", "pump.run(x)"],
+  ["noRealTime", testing, "Date.now()", "pump.elapsedMillis()"],
+  ["documentedExports", testing, "export const x = 1\n", documented],
+  ["moduleHeaders", testing, "/** X. */\n", header],
   ["noAny", core, "const x: any = 1", "const anything = 1 // any"],
   ["noAny", core, "const x: any[] = []", "const x: Array<unknown> = []"],
   ["noAny", core, "function f(): any {}", "function f(): unknown {} // any"],

@@ -4,8 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { decide } from "../faults/decide.ts"
-import { draw } from "../faults/draw.ts"
+import { Draw, Fault as Faults } from "@failsoft/core/testing"
 import type { Fault } from "../faults/Fault.ts"
 import { type Asked, type Downstream, problem, type Reply } from "./Operation.ts"
 
@@ -89,10 +88,10 @@ export const start = async (name: string, downstream: Downstream, port: number):
     response.on("close", () => {
       entry.aborted = !response.writableFinished
     })
-    const decision = decide(fault, {
+    const decision = Faults.decide(fault, {
       elapsedMillis: Date.now() - faultSince,
       inFlight: inFlight + 1,
-      draw: draw(name, nth++)
+      draw: Draw.draw(name, nth++)
     })
     inFlight++
     try {
@@ -117,6 +116,7 @@ export const start = async (name: string, downstream: Downstream, port: number):
           return send(response, { status: 200, body: { unexpected: ["this", "is", "not", "the", "contract"] } })
         case "Truncate":
           return truncate(response, run())
+        case "Unreachable":
         case "ResetBefore":
           return void request.socket.resetAndDestroy()
         case "ResetAfter":

@@ -1,5 +1,5 @@
 /** What else a customer may like: a fixed choice per customer. */
-import { draw } from "../faults/draw.ts"
+import { Draw } from "@failsoft/core/testing"
 import type { Downstream } from "./Operation.ts"
 
 /** Makes the recommendations downstream. */
@@ -13,7 +13,7 @@ export const make = (): Downstream => ({
         status: 200,
         body: {
           items: [0, 1, 2].map((nth) => {
-            const number = 1 + Math.floor(draw(user, nth) * 500)
+            const number = 1 + Math.floor(Draw.draw(user, nth) * 500)
             return { sku: `sku-${number}`, name: `Product ${number}` }
           })
         }

@@ -3,28 +3,48 @@
  * it began, how many requests are in progress, and a keyed random draw, so that a
  * test and a server decide alike.
  */
-import type { Fault } from "./Fault.ts"
+import type { Fault } from "../Fault.ts"
 
-/** What is known when a request comes in; `draw` is from 0 up to 1. */
+/**
+ * What is known when a request comes in; `draw` is from 0 up to 1.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Moment {
   readonly elapsedMillis: number
   readonly inFlight: number
   readonly draw: number
 }
 
-/** What happens to the request. */
+/**
+ * What happens to the request.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Decision =
   | { readonly _tag: "Serve"; readonly delayMillis: number }
   | { readonly _tag: "Refuse"; readonly status: number; readonly retryAfterSeconds?: number }
-  | { readonly _tag: "Hang" | "Drip" | "Garble" | "Truncate" | "ResetBefore" | "ResetAfter" }
+  | { readonly _tag: "Hang" | "Drip" | "Garble" | "Truncate" | "ResetBefore" | "ResetAfter" | "Unreachable" }
 
-/** The requests at once that a server of ours carries when it is warm. */
+/**
+ * The requests at once that a server of ours carries when it is warm.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const fullCapacity = 50
 
 const serve: Decision = { _tag: "Serve", delayMillis: 0 }
 const busy: Decision = { _tag: "Refuse", status: 503, retryAfterSeconds: 1 }
 
-/** Decides. */
+/**
+ * Decides.
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
 export const decide = (fault: Fault | undefined, { elapsedMillis, inFlight, draw }: Moment): Decision => {
   switch (fault?.kind) {
     case undefined:
@@ -49,8 +69,9 @@ export const decide = (fault: Fault | undefined, { elapsedMillis, inFlight, draw
       return { _tag: "Garble" }
     case "partial":
       return { _tag: "Truncate" }
-    // While it is down nobody can connect; a request that still came is cut off.
+    // While it is down nobody can connect; a server cuts off a request that still came.
     case "down":
+      return { _tag: "Unreachable" }
     case "resetBefore":
       return { _tag: "ResetBefore" }
     case "resetAfter":

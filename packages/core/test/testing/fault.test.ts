@@ -1,15 +1,13 @@
+import { Draw, Fault } from "@failsoft/core/testing"
 import { assert, describe, it } from "vitest"
-import { type Decision, decide, fullCapacity } from "../src/faults/decide.ts"
-import { draw } from "../src/faults/draw.ts"
-import type { Fault } from "../src/faults/Fault.ts"
 
 const calm = { elapsedMillis: 0, inFlight: 1, draw: 0.5 }
-const tagOf = (fault: Fault | undefined, moment: Partial<typeof calm> = {}) =>
-  decide(fault, { ...calm, ...moment })._tag
+const tagOf = (fault: Fault.Fault | undefined, moment: Partial<typeof calm> = {}) =>
+  Fault.decide(fault, { ...calm, ...moment })._tag
 
 describe("what a fault does to a request", () => {
   it("is nothing where there is no fault", () => {
-    assert.deepEqual(decide(undefined, calm), { _tag: "Serve", delayMillis: 0 })
+    assert.deepEqual(Fault.decide(undefined, calm), { _tag: "Serve", delayMillis: 0 })
   })
 
   it("is the same always for the plain kinds", () => {
@@ -20,8 +18,8 @@ describe("what a fault does to a request", () => {
       partial: "Truncate",
       resetBefore: "ResetBefore",
       resetAfter: "ResetAfter",
-      down: "ResetBefore"
-    } as const satisfies Record<string, Decision["_tag"]>
+      down: "Unreachable"
+    } as const satisfies Record<string, Fault.Decision["_tag"]>
     for (const kind of ["hang", "drip", "garbled", "partial", "resetBefore", "resetAfter", "down"] as const) {
       for (const draw of [0, 0.999]) assert.strictEqual(tagOf({ kind }, { draw }), plain[kind])
     }
@@ -29,8 +27,8 @@ describe("what a fault does to a request", () => {
 
   it("delays by the draw within the jitter, never below nothing", () => {
     const delay = (millis: number, jitter: number | undefined, draw: number) => {
-      const fault: Fault = { kind: "latency", millis, ...(jitter === undefined ? {} : { jitter }) }
-      const decision = decide(fault, { ...calm, draw })
+      const fault: Fault.Fault = { kind: "latency", millis, ...(jitter === undefined ? {} : { jitter }) }
+      const decision = Fault.decide(fault, { ...calm, draw })
       return decision._tag === "Serve" ? decision.delayMillis : undefined
     }
     assert.strictEqual(delay(100, undefined, 0), 100)
@@ -48,12 +46,12 @@ describe("what a fault does to a request", () => {
       assert.isFalse(refused(30, 0.3))
       assert.isTrue(refused(100, 0.999_999))
     }
-    assert.deepEqual(decide({ kind: "transient", percent: 100, status: 429, retryAfterSeconds: 7 }, calm), {
+    assert.deepEqual(Fault.decide({ kind: "transient", percent: 100, status: 429, retryAfterSeconds: 7 }, calm), {
       _tag: "Refuse",
       status: 429,
       retryAfterSeconds: 7
     })
-    assert.deepEqual(decide({ kind: "permanent", percent: 100 }, calm), { _tag: "Refuse", status: 422 })
+    assert.deepEqual(Fault.decide({ kind: "permanent", percent: 100 }, calm), { _tag: "Refuse", status: 422 })
   })
 
   it("flaps: well first, then reset, and again", () => {
@@ -82,21 +80,21 @@ describe("what a fault does to a request", () => {
       }
       return inFlight - 1
     }
-    assert.strictEqual(most(0), fullCapacity / 10)
-    assert.strictEqual(most(500), Math.round(fullCapacity * 0.55))
-    assert.strictEqual(most(1000), fullCapacity)
-    assert.strictEqual(most(9999), fullCapacity)
+    assert.strictEqual(most(0), Fault.fullCapacity / 10)
+    assert.strictEqual(most(500), Math.round(Fault.fullCapacity * 0.55))
+    assert.strictEqual(most(1000), Fault.fullCapacity)
+    assert.strictEqual(most(9999), Fault.fullCapacity)
   })
 })
 
 describe("the draw of a request", () => {
   it("depends on its key alone, and is spread evenly", () => {
-    assert.strictEqual(draw("payments", 7), draw("payments", 7))
-    assert.notStrictEqual(draw("payments", 7), draw("payments", 8))
-    assert.notStrictEqual(draw("payments", 7), draw("identity", 7))
+    assert.strictEqual(Draw.draw("payments", 7), Draw.draw("payments", 7))
+    assert.notStrictEqual(Draw.draw("payments", 7), Draw.draw("payments", 8))
+    assert.notStrictEqual(Draw.draw("payments", 7), Draw.draw("identity", 7))
     const tenths = new Array<number>(10).fill(0)
     for (let nth = 0; nth < 10_000; nth++) {
-      const tenth = Math.floor(draw("seed", nth) * 10)
+      const tenth = Math.floor(Draw.draw("seed", nth) * 10)
       tenths[tenth] = (tenths[tenth] ?? 0) + 1
     }
     // 1000 each; five standard deviations of a fair draw are 150.

@@ -1,0 +1,192 @@
+/**
+ * Runs an effect to its end in virtual time, exactly repeatable.
+ *
+ * **Details**
+ *
+ * One synchronous pump runs every task that is ready; when none is, the clock goes on
+ * to the next timer, and all timers of that moment become ready together. A seeded
+ * scheduler may make a fiber yield at any operation, as on a busy machine: that finds
+ * state which changes one step before its finalizer is in place. Yielding loses no
+ * virtual time. Where nothing is ready and nobody sleeps, that is a deadlock, and is
+ * reported at once.
+ *
+ * While the pump runs, the globals of time and chance are trapped (`Date`,
+ * `Math.random`, `setTimeout` and their like).
+ *
+ * **Gotchas**
+ *
+ * A promise cannot settle while the pump runs: real I/O is a deadlock here. Give the
+ * program fakes.
+ *
+ * **Example** (an hour in no time)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Pump } from "@failsoft/core/testing"
+ *
+ * const pump = Pump.make({ seed: 1 })
+ * const ended = pump.run(Effect.delay(Effect.succeed("late"), "1 hour"))
+ * console.log(ended._tag, pump.elapsedMillis())
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import type * as Scheduler from "effect/Scheduler"
+import { choices } from "./Draw.ts"
+import { SimClock } from "./internal/clock.ts"
+import { type Mode, type Trapped, Traps } from "./internal/traps.ts"
+
+export { type Trapped, UncontrolledTime } from "./internal/traps.ts"
+
+/**
+ * How a pump runs. The same options and the same program give the same run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Default 1. */
+  readonly seed?: number
+  /** The chance of a yield at any operation, from 0 up to 1. Default 0. */
+  readonly preemption?: number
+  /** What the clock shows at the start, in milliseconds since the epoch. Default the first of January 2026. */
+  readonly startMillis?: number
+  /**
+   * What a call of a trapped global does: `throw` in one's own code and a virtual value in
+   * libraries, `virtual` everywhere, or `off`, the real thing. Default `throw`.
+   */
+  readonly traps?: Mode
+}
+
+/**
+ * How a run ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Ended<A, E> =
+  | { readonly _tag: "Ended"; readonly exit: Exit.Exit<A, E> }
+  /** Nothing is ready, nobody sleeps, and the effect has not ended; so many of its fibers wait. */
+  | { readonly _tag: "Deadlock"; readonly atMillis: number; readonly fibers: number }
+
+/**
+ * A pump with its clock.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pump {
+  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Ended<A, E>
+  /** Milliseconds since the start; the clock on the wall may show something else. */
+  readonly elapsedMillis: () => number
+  /** Sets the clock on the wall forward or back; timers do not care. */
+  readonly jumpClock: (byMillis: number) => void
+  /** How many fibers live. */
+  readonly fibers: () => number
+  /** How many timers are pending. */
+  readonly timers: () => number
+  /** What one's own code reached for although it is trapped; the first 100. */
+  readonly trapped: () => ReadonlyArray<Trapped>
+}
+
+const newYear2026 = 1_767_225_600_000
+
+/** Effect's own default: after so many operations a fiber yields in any case. */
+const operationsMax = 2048
+
+/** A queue without shifting. */
+class Tasks {
+  private tasks: Array<() => void> = []
+  private head = 0
+
+  add(task: () => void): void {
+    this.tasks.push(task)
+  }
+
+  runAll(): void {
+    for (let task = this.tasks[this.head]; task !== undefined; task = this.tasks[this.head]) {
+      this.head++
+      task()
+      if (this.head > 1024) {
+        this.tasks = this.tasks.slice(this.head)
+        this.head = 0
+      }
+    }
+    this.tasks.length = this.head = 0
+  }
+}
+
+/** Yields after gaps of geometric length, so that each operation has the same chance. */
+class Preemption implements Scheduler.Scheduler {
+  readonly executionMode = "async" as const
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private readonly gapOf: () => number
+  private gap: number
+
+  constructor(tasks: Tasks, probability: number, next: () => number) {
+    this.dispatcher = { scheduleTask: (task) => tasks.add(task), flush: () => {} }
+    const rate = Math.log1p(-Math.min(0.999, probability))
+    this.gapOf = probability > 0 ? () => 1 + Math.floor(Math.log1p(-next()) / rate) : () => Number.POSITIVE_INFINITY
+    this.gap = this.gapOf()
+  }
+
+  shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    if (--this.gap > 0) return fiber.currentOpCount >= operationsMax
+    this.gap = this.gapOf()
+    return true
+  }
+
+  makeDispatcher(): Scheduler.SchedulerDispatcher {
+    return this.dispatcher
+  }
+}
+
+/**
+ * A pump for one run.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Pump => {
+  const seed = options.seed ?? 1
+  const tasks = new Tasks()
+  const clock = new SimClock(options.startMillis ?? newYear2026, choices(seed ^ 0x7ead).next)
+  const scheduler = new Preemption(tasks, options.preemption ?? 0, choices(Math.imul(seed, 0x9e3779b1)).next)
+  const traps = new Traps(clock, options.traps ?? "throw", choices(seed ^ 0xda7e).next)
+  let fibers = 0
+  const metrics: Metric.FiberRuntimeMetricsService = {
+    recordFiberStart: () => void fibers++,
+    recordFiberEnd: () => void fibers--
+  }
+  const context = Context.make(Clock.Clock, clock).pipe(Context.add(Metric.FiberRuntimeMetrics, metrics))
+
+  const run = <A, E>(effect: Effect.Effect<A, E>): Ended<A, E> => {
+    const restore = traps.install()
+    try {
+      const fiber = Effect.runForkWith(context)(effect, { scheduler })
+      for (;;) {
+        tasks.runAll()
+        const exit = fiber.pollUnsafe()
+        if (exit !== undefined) return { _tag: "Ended", exit }
+        if (!clock.advance()) return { _tag: "Deadlock", atMillis: clock.elapsed, fibers }
+      }
+    } finally {
+      restore()
+    }
+  }
+
+  return {
+    run,
+    elapsedMillis: () => clock.elapsed,
+    jumpClock: (byMillis) => clock.jump(byMillis),
+    fibers: () => fibers,
+    timers: () => clock.pending,
+    trapped: () => traps.trapped
+  }
+}

@@ -1,0 +1,231 @@
+/** Checks on what the downstreams are asked for. */
+import { broken, type Check } from "../Check.ts"
+import type { Attempt, LivePolicy, Trace } from "../Trace.ts"
+
+const rowKey = ({ downstream, method }: { readonly downstream: string; readonly method: string }) =>
+  `${downstream}/${method}`
+
+/** The policies of each row, outermost first. */
+const rowsOf = ({ policies }: Trace): ReadonlyMap<string, ReadonlyArray<LivePolicy>> => Map.groupBy(policies, rowKey)
+
+const number = (policy: LivePolicy, knob: string): number => {
+  const value = policy.knobs[knob]
+  return typeof value === "number" ? value : Number.NaN
+}
+
+const repeats = new Set(["retry", "hedge"])
+
+/** When each row was told that an attempt had timed out. */
+const timeoutsOf = ({ signals }: Trace): ReadonlySet<string> =>
+  new Set(signals.flatMap(({ at, signal }) => (signal._tag === "AttemptTimedOut" ? [`${rowKey(signal)} ${at}`] : [])))
+
+/** The attempts of each call: the same request with the same payload object. */
+const callsOf = function* ({ attempts }: Trace): Iterable<ReadonlyArray<Attempt>> {
+  const byPayload = new Map<unknown, Array<Attempt>>()
+  for (const attempt of attempts) {
+    if (attempt.request < 0) continue
+    const known = byPayload.get(attempt.payload)
+    if (known === undefined) byPayload.set(attempt.payload, [attempt])
+    else known.push(attempt)
+  }
+  for (const same of byPayload.values()) {
+    if (same.length > 1) yield* Map.groupBy(same, (of) => `${of.request} ${rowKey(of)}`).values()
+  }
+}
+
+/** A final word is never asked for again. */
+export const permanentIsFinal: Check = (trace) => {
+  const timeouts = timeoutsOf(trace)
+  for (const attempts of callsOf(trace)) {
+    for (const [nth, { outcome, endedAt, circuit }] of attempts.entries()) {
+      if ((outcome !== "permanent" && outcome !== "violation") || endedAt === undefined) continue
+      // At the very moment of a timeout either may win; a probe's word may come when nobody waits for it any more.
+      const next = attempts.slice(nth + 1).find(({ at }) => at >= endedAt)
+      if (next === undefined || circuit === "half-open" || timeouts.has(`${rowKey(next)} ${endedAt}`)) continue
+      return broken(`${rowKey(next)} was asked again after a final word`, next.at, next.request)
+    }
+  }
+  return undefined
+}
+
+/** What may be applied is not sent again where the contract says that it must not. */
+export const unsafeIsSentOnce: Check = (trace) => {
+  const unsafe = new Set(trace.methods.filter((of) => of.idempotency === "unsafe").map(rowKey))
+  if (unsafe.size === 0) return undefined
+  for (const attempts of callsOf(trace)) {
+    const [first, second] = attempts.filter(({ certainlyNot, outcome }) => !certainlyNot && outcome !== "refused")
+    if (first === undefined || !unsafe.has(rowKey(first))) continue
+    const again = second ?? attempts.find(({ nth }) => nth > first.nth)
+    if (again !== undefined) {
+      return broken(`${rowKey(again)} is unsafe and was sent twice`, again.at, again.request)
+    }
+  }
+  return undefined
+}
+
+/** No more attempts than the retries of the stack allow. */
+export const attemptsAreLimited: Check = (trace) => {
+  const most = new Map<string, number>()
+  for (const [row, policies] of rowsOf(trace)) {
+    const allowed = policies
+      .filter(({ kind }) => kind === "retry")
+      .reduce((product, policy) => product * (1 + number(policy, "times")), 1)
+    most.set(row, policies.some(({ kind }) => kind === "hedge") ? Number.POSITIVE_INFINITY : allowed)
+  }
+  const over = trace.attempts.find((of) => of.attempt >= (most.get(rowKey(of)) ?? Number.POSITIVE_INFINITY))
+  return (
+    over && broken(`${rowKey(over)}: attempt ${over.attempt + 1}, of ${most.get(rowKey(over))}`, over.at, over.request)
+  )
+}
+
+/** Over so long a retry budget is taken; its window has steps of up to a second. */
+const budgetMillis = 10_000
+const budgetStepMillis = 1000
+
+/** No more retries in any ten seconds than the budget grants. */
+export const budgetHolds: Check = (trace, { deadlineMillis }) => {
+  const retries = trace.policies.filter(({ kind, knobs }) => kind === "retry" && knobs["budget"] === true)
+  for (const [downstream, policies] of Map.groupBy(retries, (of) => of.downstream)) {
+    const ratio = Math.max(...policies.map((of) => number(of, "budgetRatio")))
+    const reserve = (Math.max(...policies.map((of) => number(of, "budgetPerSecond"))) * budgetMillis) / 1000
+    const methods = new Set(policies.map(({ method }) => method))
+    const mine = trace.signals.filter(({ signal }) => signal.downstream === downstream && methods.has(signal.method))
+    const calls = mine.filter(({ signal }) => signal._tag === "CallEnded").map(({ at }) => at)
+    const spent = mine.filter(({ signal }) => signal._tag === "RetryScheduled").map(({ at }) => at)
+    // A clock that was set begins the window anew.
+    const jumps = (trace.plan.disturbances ?? []).flatMap((of) => (of.kind === "clockJump" ? [of.from] : []))
+    let from = 0
+    for (const [nth, at] of spent.entries()) {
+      if (jumps.some((of) => of <= at && at <= of + 2 * budgetMillis)) continue
+      while ((spent[from] ?? at) < at - budgetMillis + budgetStepMillis) from++
+      const granted = nth - from + 1
+      if (granted <= reserve) continue
+      const earned = calls.filter(
+        (of) => at - budgetMillis - budgetStepMillis <= of && of <= at + 2 * deadlineMillis
+      ).length
+      if (granted > reserve + ratio * earned + 1) {
+        return broken(
+          `${downstream}: ${granted} retries in 10 s, with ${earned} calls at ${ratio} and ${reserve} more`,
+          at
+        )
+      }
+    }
+  }
+  return undefined
+}
+
+/** Never more attempts at once than permits. */
+export const permitsHold: Check = (trace) => {
+  for (const [row, policies] of rowsOf(trace)) {
+    const permits = permitsOf(policies)
+    if (permits === Number.POSITIVE_INFINITY) continue
+    // A probe may outlive its caller, and its permit.
+    const mine = trace.attempts.filter((of) => rowKey(of) === row && of.circuit !== "half-open")
+    const over = crowd(mine, permits)
+    if (over !== undefined)
+      return broken(`${row}: ${over.running} at once, with ${permits} permits`, over.at, over.request)
+  }
+  return undefined
+}
+
+const permitsOf = (policies: ReadonlyArray<LivePolicy>): number => {
+  // What repeats inside of a bulkhead may have more than one attempt at once.
+  const inner = policies.findLastIndex(({ kind }) => kind === "hedge")
+  const limits = policies.slice(inner + 1).flatMap((of) => {
+    if (Number(of.knobs["keysMax"] ?? 0) > 0) return []
+    if (of.kind === "bulkhead") return [number(of, "permits")]
+    return of.kind === "adaptiveLimit" ? [number(of, "limitMax")] : []
+  })
+  return Math.min(...limits)
+}
+
+/** The first attempt at which more than `most` were running. */
+const crowd = (attempts: ReadonlyArray<Attempt>, most: number) => {
+  const running: Array<Attempt> = []
+  for (const attempt of attempts) {
+    for (let at = running.length - 1; at >= 0; at--) {
+      const { endedAt = Number.POSITIVE_INFINITY, endedNth = Number.POSITIVE_INFINITY } = running[at] ?? {}
+      if (endedAt < attempt.at || endedNth < attempt.nth) running.splice(at, 1)
+    }
+    running.push(attempt)
+    if (running.length > most) return { running: running.length, at: attempt.at, request: attempt.request }
+  }
+  return undefined
+}
+
+/** The longest that a call may still wait once a breaker has let it pass; nothing where nobody can tell. */
+const waitsInside = (inner: ReadonlyArray<LivePolicy>): number | undefined => {
+  const known = new Set(["bulkhead", "adaptiveLimit", "timeout", "adaptiveTimeout", "deadline"])
+  if (inner.some(({ kind }) => repeats.has(kind) || !known.has(kind))) return undefined
+  return inner.reduce((sum, of) => sum + (Number(of.knobs["waitMaxMillis"] ?? 0) || 0), 0)
+}
+
+/** When the state of each row's circuit began, as its own attempts and signals tell. */
+const sinceOf = (trace: Trace, row: string): ReadonlyArray<{ readonly at: number; readonly to: string }> =>
+  trace.signals.flatMap(({ at, signal }) =>
+    signal._tag === "CircuitChanged" && rowKey(signal) === row ? [{ at, to: signal.to }] : []
+  )
+
+/** An open circuit lets nothing pass, a half-open one its probes. */
+export const circuitsHold: Check = (trace) => {
+  for (const [row, policies] of rowsOf(trace)) {
+    const place = policies.findIndex(({ kind }) => kind === "circuitBreaker")
+    const breaker = policies[place]
+    if (breaker === undefined || Number(breaker.knobs["keysMax"] ?? 0) > 0) continue
+    const waits = waitsInside(policies.slice(place + 1))
+    if (waits === undefined) continue
+    const changes = sinceOf(trace, row)
+    const mine = trace.attempts.filter((of) => rowKey(of) === row)
+    const open = mine.find(({ at, circuit }) => circuit === "open" && openFor(changes, at) > waits)
+    if (open !== undefined) return broken(`${row} was asked although its circuit is open`, open.at, open.request)
+    const probes = number(breaker, "probes")
+    const over = crowd(
+      mine.filter(({ at, circuit }) => circuit === "half-open" && openFor(changes, at) > waits),
+      probes
+    )
+    if (over !== undefined) {
+      return broken(
+        `${row}: ${over.running} at once through a half-open circuit, of ${probes} probes`,
+        over.at,
+        over.request
+      )
+    }
+  }
+  return undefined
+}
+
+/** For how long nothing but probes can have passed. */
+const openFor = (changes: ReadonlyArray<{ readonly at: number; readonly to: string }>, now: number): number => {
+  const past = changes.filter(({ at }) => at <= now)
+  const opened = past.findLast(({ to }, nth) => to === "open" && past[nth - 1]?.to !== "half-open")
+  return opened === undefined ? 0 : now - opened.at
+}
+
+const legal: Readonly<Record<string, ReadonlyArray<string>>> = {
+  closed: ["open"],
+  open: ["half-open"],
+  "half-open": ["closed", "ramp", "open"],
+  ramp: ["closed", "open"]
+}
+
+/** A circuit moves from where it was, and only along its edges. */
+export const circuitsMoveStepByStep: Check = (trace) => {
+  const at = new Map<string, string>()
+  for (const { at: when, request, signal } of trace.signals) {
+    if (signal._tag !== "CircuitChanged") continue
+    const circuit = `${rowKey(signal)} ${signal.policy} ${signal.key ?? ""}`
+    const was = at.get(circuit)
+    at.set(circuit, signal.to)
+    if (signal.reason === "by-hand" || signal.reason === "reported-healthy") continue
+    // A circuit that several rows share tells each change in one of them.
+    const shared =
+      trace.policies.filter(({ kind, name }) => kind === "circuitBreaker" && name === signal.policy).length > 1
+    if (!shared && was !== undefined && was !== signal.from) {
+      return broken(`${circuit.trim()} moved from ${signal.from}, but was ${was}`, when, request)
+    }
+    if (!(legal[signal.from] ?? []).includes(signal.to)) {
+      return broken(`${circuit.trim()} moved from ${signal.from} to ${signal.to}`, when, request)
+    }
+  }
+  return undefined
+}

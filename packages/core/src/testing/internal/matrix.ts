@@ -1,0 +1,62 @@
+/** What the callers get while one downstream has one fault. */
+import type { Fault } from "../Fault.ts"
+import * as Trace from "../Trace.ts"
+
+/** One cell: for each kind of request, what it got and how often, the most frequent first. */
+export interface Cell {
+  readonly downstream: string
+  readonly kind: Fault["kind"]
+  readonly got: Readonly<Record<string, ReadonlyArray<{ readonly what: string; readonly share: number }>>>
+}
+
+const what = ({ outcome, quality, detail }: Trace.Request): string =>
+  outcome === "answered" ? quality : outcome === "permanent" ? `permanent ${detail}`.trim() : outcome
+
+/** Reads a cell from the run of a single fault. */
+export const cellOf = (downstream: string, kind: Fault["kind"], trace: Trace.Trace): Cell => {
+  const [fault] = trace.plan.faults
+  const during = trace.requests.filter(
+    ({ at, outcome }) => fault !== undefined && fault.from <= at && at < fault.until && outcome !== "aborted"
+  )
+  const got = Object.fromEntries(
+    [...Map.groupBy(during, ({ name }) => name)].map(([name, requests]) => [
+      name,
+      [...Map.groupBy(requests, what)]
+        .map(([word, of]) => ({ what: word, share: of.length / requests.length }))
+        .sort((a, b) => b.share - a.share)
+    ])
+  )
+  return { downstream, kind, got }
+}
+
+const share = (of: number) => (of > 0.99 ? "" : ` ${Math.max(1, Math.round(of * 100))} %`)
+
+const shown = (cell: Cell | undefined, name: string): string =>
+  (cell?.got[name] ?? []).map(({ what, share: of }) => `${what}${share(of)}`).join(", ") || "–"
+
+/** The matrix as Markdown: a table for each kind of request, downstream × fault → what it gets. */
+export const markdown = (cells: ReadonlyArray<Cell>): string => {
+  const names = [...new Set(cells.flatMap(({ got }) => Object.keys(got)))]
+  const downstreams = [...new Set(cells.map(({ downstream }) => downstream))]
+  const kinds = [...new Set(cells.map(({ kind }) => kind))]
+  return names
+    .map((name) => {
+      const rows = kinds.map((kind) => {
+        const row = downstreams.map((downstream) =>
+          shown(
+            cells.find((cell) => cell.kind === kind && cell.downstream === downstream),
+            name
+          )
+        )
+        return `| ${kind} | ${row.join(" | ")} |`
+      })
+      return [
+        `**${name}**`,
+        "",
+        `| fault | ${downstreams.join(" | ")} |`,
+        `| --- | ${downstreams.map(() => "---").join(" | ")} |`,
+        ...rows
+      ].join("\n")
+    })
+    .join("\n\n")
+}

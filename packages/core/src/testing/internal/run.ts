@@ -1,0 +1,278 @@
+/** One run: the composition with its fakes, the plan, the traffic, in virtual time. */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
+import { namesOf } from "../../Composition.ts"
+import type * as Contract from "../../Contract.ts"
+import { describe } from "../../Downstream.ts"
+import * as Journal from "../../Journal.ts"
+import * as Settings from "../../Settings.ts"
+import * as Signal from "../../Signal.ts"
+import { choices, draw } from "../Draw.ts"
+import type { Fake } from "../Fake.ts"
+import type { Plan } from "../Fault.ts"
+import * as Pump from "../Pump.ts"
+import type * as Trace from "../Trace.ts"
+import type { Traffic } from "../Traffic.ts"
+import { type Arrival, disturbed } from "./arrivals.ts"
+import { CurrentRequest, Interpreter, wordsOf } from "./interpreter.ts"
+import { Recorder } from "./recorder.ts"
+
+/** What is simulated; the requirements fit, as the types of `Simulation` demand. */
+export interface Setup {
+  readonly layer: Layer.Layer<never, unknown, never>
+  readonly fakes: ReadonlyArray<Fake<unknown>>
+  readonly traffic: ReadonlyArray<Traffic<never>>
+  readonly deadlineMillis: number
+  readonly traps: "throw" | "virtual" | "off"
+}
+
+/** One case. `salt` makes other interleavings of the same draws. */
+export interface Case {
+  readonly seed: number
+  readonly salt: number
+  readonly preemption: number
+  readonly plan: Plan
+  readonly arrivals: ReadonlyArray<Arrival>
+}
+
+/** After the last request this long, so that background work comes to its end. */
+const settleMillis = 10_000
+
+/** The moment at which nothing of a plan is left. */
+export const endOf = ({ faults, disturbances = [] }: Plan): number =>
+  Math.max(
+    0,
+    ...faults.map(({ until, recoverMillis = 0 }) => until + recoverMillis),
+    ...disturbances.map((of) => (of.kind === "abort" ? of.until : of.from))
+  )
+
+/** Runs a case. */
+export const run = (setup: Setup, of: Case): Trace.Trace => {
+  const pump = Pump.make({
+    seed: Math.floor(draw(of.seed, of.salt, "pump") * 0x1_0000_0000),
+    preemption: of.preemption,
+    traps: setup.traps
+  })
+  const recorder = new Recorder(pump.elapsedMillis)
+  const world = new World(setup, of, pump, recorder)
+  const ended = pump.run(Effect.scoped(world.story))
+  const failure =
+    ended._tag === "Ended" && Exit.isFailure(ended.exit) ? firstLine(Cause.pretty(ended.exit.cause)) : undefined
+  return {
+    seed: of.seed,
+    plan: of.plan,
+    requests: recorder.requests,
+    attempts: recorder.attempts,
+    signals: recorder.signals,
+    policies: world.policies,
+    methods: world.methods,
+    faultsEndAt: endOf(of.plan),
+    endedAt: pump.elapsedMillis(),
+    left: world.left,
+    deadlockAt: ended._tag === "Deadlock" ? ended.atMillis : undefined,
+    uncontrolled: pump.trapped().map(({ name, site }) => `${name} at ${site}`),
+    failure: failure ?? world.deaf()
+  }
+}
+
+const firstLine = (text: string) => text.split("\n", 3).join(" ").slice(0, 1000)
+
+/** A source of randomness for each request, so that one request less does not move the others. */
+const randomOf = (seed: number, request: number): typeof Random.Random.Service => {
+  const { next } = choices(Math.floor(draw(seed, request, "random") * 0x1_0000_0000))
+  return {
+    nextDoubleUnsafe: next,
+    nextIntUnsafe: () => Math.floor((next() * 2 - 1) * Number.MAX_SAFE_INTEGER)
+  }
+}
+
+class World {
+  policies: ReadonlyArray<Trace.LivePolicy> = []
+  methods: ReadonlyArray<Trace.Method> = []
+  left: Trace.Left = { fibers: 0, timers: 0 }
+  private readonly setup: Setup
+  private readonly of: Case
+  private readonly pump: Pump.Pump
+  private readonly recorder: Recorder
+  private readonly running = new Map<Trace.Request, Fiber.Fiber<unknown, unknown>>()
+
+  constructor(setup: Setup, of: Case, pump: Pump.Pump, recorder: Recorder) {
+    this.setup = setup
+    this.of = of
+    this.pump = pump
+    this.recorder = recorder
+  }
+
+  readonly story = Effect.gen({ self: this }, function* () {
+    const services = yield* this.build()
+    this.methods = this.setup.fakes.flatMap((fake) => methodsOf(fake.contract, services, fake.client))
+    const before = { fibers: this.pump.fibers(), timers: this.pump.timers() }
+    yield* this.jumps()
+    yield* this.drive(services)
+    yield* Effect.sleep(this.setup.deadlineMillis + 1000)
+    // Who hangs hangs because nothing bounds it: it stays unfinished in the trace.
+    for (const [request, fiber] of this.running) {
+      this.running.delete(request)
+      yield* Fiber.interrupt(fiber)
+    }
+    yield* Effect.sleep(settleMillis)
+    this.left = { fibers: this.pump.fibers() - before.fibers, timers: this.pump.timers() - before.timers }
+    this.policies = this.recorder.rows.flatMap(livePolicies)
+  })
+
+  /** Where the composition has a bus of its own, nothing of it was heard. */
+  deaf(): string | undefined {
+    const { attempts, signals } = this.recorder
+    return attempts.length > 0 && !signals.some(({ signal }) => signal._tag === "CallEnded") && this.finished()
+      ? "no signal was heard: leave Signal.layer out of the layer, since the simulator provides the bus"
+      : undefined
+  }
+
+  private finished(): boolean {
+    return this.recorder.requests.some(({ endedAt }) => endedAt !== undefined)
+  }
+
+  private build() {
+    return Effect.gen({ self: this }, function* () {
+      const bus = yield* Signal.make
+      yield* bus.subscribe((signal) => this.recorder.signal(signal))
+      const settings = yield* Settings.make
+      const registry: Settings.SettingsRegistry = {
+        ...settings,
+        register: (rows) => {
+          this.recorder.rows.push(...rows)
+          return settings.register(rows)
+        }
+      }
+      const interpreter = new Interpreter(this.of.plan, this.of.seed, this.pump.elapsedMillis)
+      let below: Context.Context<never> = Context.empty().pipe(
+        Context.add(Signal.Bus, bus),
+        Context.add(Settings.Registry, registry),
+        Context.add(Logger.CurrentLoggers, new Set()),
+        Context.add(Random.Random, randomOf(this.of.seed, -1))
+      )
+      for (const fake of this.setup.fakes)
+        below = Context.add(below, fake.transport, yield* this.transport(fake, interpreter))
+      const services = yield* Effect.provideContext(Layer.build(this.setup.layer), below)
+      return Context.merge(below, services)
+    })
+  }
+
+  private transport(fake: Fake<unknown>, interpreter: Interpreter) {
+    return Effect.map(fake.start(this.of.seed), ({ serve }) => {
+      const calls: Record<string, (payload: unknown) => Effect.Effect<unknown, unknown>> = {}
+      for (const [name, method] of Object.entries(fake.contract.methods)) {
+        const words = wordsOf(method, fake.transient)
+        calls[name] = (payload) =>
+          this.recorder.attempt(fake.contract, name, payload, (request, onMet, onApplied) => {
+            const served = () =>
+              Effect.suspend(() =>
+                Effect.onExit(serve(name, payload), (exit) => Effect.sync(() => Exit.isSuccess(exit) && onApplied()))
+              )
+            return interpreter.call(fake.contract.name, name, request, words, served, onMet)
+          })
+      }
+      return calls
+    })
+  }
+
+  private jumps() {
+    const jumps = (this.of.plan.disturbances ?? []).flatMap((of) => (of.kind === "clockJump" ? [of] : []))
+    return Effect.forEach(
+      jumps,
+      ({ from, byMillis }) =>
+        Effect.forkDetach(
+          Effect.delay(
+            Effect.sync(() => this.pump.jumpClock(byMillis)),
+            from
+          )
+        ),
+      { discard: true }
+    )
+  }
+
+  private drive(services: Context.Context<never>) {
+    const { plan, arrivals, seed } = this.of
+    return Effect.gen({ self: this }, function* () {
+      for (const arrival of disturbed(arrivals, plan.disturbances ?? [], seed)) {
+        const wait = arrival.at - this.pump.elapsedMillis()
+        if (wait > 0) yield* Effect.sleep(wait)
+        yield* this.begin(arrival, services)
+      }
+    })
+  }
+
+  private begin(arrival: Arrival, services: Context.Context<never>) {
+    const { seed } = this.of
+    const traffic = this.setup.traffic[arrival.of]
+    if (traffic === undefined) return Effect.void
+    return Effect.gen({ self: this }, function* () {
+      const request = this.recorder.begun(arrival, traffic)
+      const journal = yield* Journal.make
+      const context = services.pipe(
+        Context.add(Journal.Journal, journal),
+        Context.add(CurrentRequest, arrival.id),
+        Context.add(Random.Random, randomOf(seed, arrival.id))
+      )
+      const asked = Effect.suspend(() =>
+        traffic.request({ nth: arrival.id, draw: (purpose) => draw(seed, arrival.id, purpose) })
+      )
+      const fiber = yield* Effect.forkDetach(Effect.provideContext(asked, context))
+      this.running.set(request, fiber)
+      fiber.addObserver((exit) => {
+        if (this.running.delete(request)) this.recorder.ended(request, exit, journal, traffic)
+      })
+      const { abortAfter } = arrival
+      if (abortAfter !== undefined) yield* Effect.forkDetach(goesAway(fiber, abortAfter))
+    })
+  }
+}
+
+/** A caller who goes away after a time, or between any two steps of the call. */
+const goesAway = (fiber: Fiber.Fiber<unknown, unknown>, after: number) =>
+  Effect.gen(function* () {
+    for (let left = -after; left > 0; left--) yield* Effect.yieldNow
+    if (after > 0) yield* Effect.sleep(after)
+    yield* Fiber.interrupt(fiber)
+  })
+
+const methodsOf = (
+  contract: Contract.Contract,
+  services: Context.Context<never>,
+  client: Context.Key<never, object>
+): ReadonlyArray<Trace.Method> => {
+  const built = Context.getOrUndefined(services, client as Context.Key<unknown, object>)
+  const description = built === undefined ? undefined : describe(built)
+  return Object.entries(contract.methods).map(([method, { idempotency, onOutage }]) => {
+    const fallback = description?.methods.find(({ name }) => name === method)?.fallback ?? []
+    const ages = fallback.flatMap(({ knobs }) =>
+      typeof knobs["maxAgeMillis"] === "number" ? [knobs["maxAgeMillis"]] : []
+    )
+    return {
+      downstream: contract.name,
+      method,
+      idempotency,
+      onOutage,
+      staleMaxMillis: ages.length > 0 ? Math.max(...ages) : undefined
+    }
+  })
+}
+
+const livePolicies = ({ row, parts }: Settings.RegisteredRow): ReadonlyArray<Trace.LivePolicy> => {
+  const names = namesOf(parts.map(({ part }) => part))
+  return parts.map(({ part, instance }, place) => ({
+    downstream: row.downstream,
+    method: row.method,
+    kind: part.kind,
+    name: names[place] ?? part.name,
+    place,
+    knobs: { ...instance.values },
+    state: instance.state()
+  }))
+}
