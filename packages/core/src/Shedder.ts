@@ -185,7 +185,7 @@ export const policy = (options: Options = {}): Policy.Policy<"unbounded"> => {
           },
           changed: () => {
             concurrency.turned()
-            shedding.serve(0)
+            shedding.serve()
           },
           state: () => ({
             running: shedding.running,

@@ -49,6 +49,8 @@ export class Shedding {
   running = 0
   waiting = 0
   shed = 0
+  /** When somebody came or went last. */
+  private latest = 0
   /** Since when the queue has not been empty; where it is, of no meaning. */
   private busySince = 0
   private readonly queues = ranks.map(() => new Set<Waiting>())
@@ -88,6 +90,7 @@ export class Shedding {
     const { values } = this
     if (values.mode === "off") return untaken
     const rank = rankOf(attempt.key())
+    this.latest = attempt.now
     const before = this.delay.level
     if (this.delay.at(attempt.now) > before) this.turnAway(attempt.now)
     if (this.barred(rank)) return this.orDark(attempt, rank, "event-loop")
@@ -106,7 +109,8 @@ export class Shedding {
   leave(token: number, now: number): void {
     if (token === untaken) return
     this.running = Math.max(0, this.running - 1)
-    this.serve(now)
+    this.latest = now
+    this.serve()
   }
 
   /** The ticket's wait is over, or its client went away. */
@@ -120,10 +124,10 @@ export class Shedding {
   }
 
   /** Gives free places to those who wait, the most important first: a place passes on directly. */
-  serve(now: number): void {
+  serve(): void {
     for (const [rank, queue] of this.queues.entries()) {
       while (queue.size > 0 && (this.values.mode !== "on" || this.running < this.places(rank))) {
-        const ticket = this.next(queue, now)
+        const ticket = this.next(queue)
         if (ticket === undefined) break
         this.remove(ticket)
         ticket.grant(this.take())
@@ -137,8 +141,8 @@ export class Shedding {
   }
 
   /** While the queue stands its head has little time left: who came last still has. */
-  private next(queue: Set<Waiting>, now: number): Waiting | undefined {
-    if (now - this.busySince <= this.values.queueIntervalMillis) {
+  private next(queue: Set<Waiting>): Waiting | undefined {
+    if (this.latest - this.busySince <= this.values.queueIntervalMillis) {
       const [first] = queue
       return first
     }

@@ -1,5 +1,5 @@
 /** The storefront's public API, as its OpenAPI document and its docs page show it. */
-import { Degraded, Problem } from "@failsoft/http"
+import { Degraded, LoadShedding, Problem } from "@failsoft/http"
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
@@ -72,31 +72,39 @@ const Products = HttpApiGroup.make("products", { topLevel: true }).add(
     success: ProductList,
     error: [problem(400), problem(503)]
   })
+    // Under overload a list can be asked for again; a page that somebody reads comes before it.
+    .annotate(LoadShedding.Priority, "sheddable")
     .annotate(OpenApi.Summary, "List products")
     .annotate(OpenApi.Description, "The products, twenty at a time.")
 )
 
-const Orders = HttpApiGroup.make("orders", { topLevel: true }).add(
-  HttpApiEndpoint.post("placeOrder", "/orders", {
-    headers: { authorization: Schema.optionalKey(Schema.String), "idempotency-key": Schema.optionalKey(Schema.String) },
-    payload: NewOrder,
-    success: [Order.pipe(HttpApiSchema.status(201)), Order.pipe(HttpApiSchema.status(202))],
-    error: [problem(400), problem(401), problem(402), problem(409), problem(422), problem(503)]
-  })
-    .annotate(OpenApi.Summary, "Place an order")
-    .annotate(
-      OpenApi.Description,
-      "Orders and pays. Needs a bearer token and an `Idempotency-Key`; the same key gives the first answer again and charges once. 202 means that the payment is not known yet."
-    ),
-  HttpApiEndpoint.get("showOrder", "/orders/:id", {
-    params: { id: Schema.NonEmptyString.check(Schema.isMaxLength(64)) },
-    headers: { authorization: Schema.optionalKey(Schema.String) },
-    success: Order,
-    error: [problem(401), problem(404), problem(503)]
-  })
-    .annotate(OpenApi.Summary, "Show an order")
-    .annotate(OpenApi.Description, "An order, for its owner.")
-)
+const Orders = HttpApiGroup.make("orders", { topLevel: true })
+  .add(
+    HttpApiEndpoint.post("placeOrder", "/orders", {
+      headers: {
+        authorization: Schema.optionalKey(Schema.String),
+        "idempotency-key": Schema.optionalKey(Schema.String)
+      },
+      payload: NewOrder,
+      success: [Order.pipe(HttpApiSchema.status(201)), Order.pipe(HttpApiSchema.status(202))],
+      error: [problem(400), problem(401), problem(402), problem(409), problem(422), problem(503)]
+    })
+      .annotate(OpenApi.Summary, "Place an order")
+      .annotate(
+        OpenApi.Description,
+        "Orders and pays. Needs a bearer token and an `Idempotency-Key`; the same key gives the first answer again and charges once. 202 means that the payment is not known yet."
+      ),
+    HttpApiEndpoint.get("showOrder", "/orders/:id", {
+      params: { id: Schema.NonEmptyString.check(Schema.isMaxLength(64)) },
+      headers: { authorization: Schema.optionalKey(Schema.String) },
+      success: Order,
+      error: [problem(401), problem(404), problem(503)]
+    })
+      .annotate(OpenApi.Summary, "Show an order")
+      .annotate(OpenApi.Description, "An order, for its owner.")
+  )
+  // Orders are what the shop lives on: they go last.
+  .annotate(LoadShedding.Priority, "critical")
 
 /** The storefront's public API. */
 export const StorefrontApi = HttpApi.make("storefront")

@@ -2,7 +2,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Settings as Registry } from "@failsoft/core"
-import { Edge, Health, Server } from "@failsoft/http"
+import { Edge, Health, LoadShedding, Server } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as Etag from "effect/http/Etag"
 import * as HttpPlatform from "effect/http/HttpPlatform"
@@ -47,10 +47,12 @@ const HealthRoutes = Layer.unwrap(
 const publicRoutes = Layer.mergeAll(
   HttpApiBuilder.layer(StorefrontApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers.layer)),
   // Its default fonts would come from another site.
-  HttpApiScalar.layer(StorefrontApi, { path: "/docs", scalar: { withDefaultFonts: false } }),
+  HttpApiScalar.layer(StorefrontApi, { path: "/docs", scalar: { withDefaultFonts: false } }).pipe(
+    LoadShedding.priority("sheddable")
+  ),
   HealthRoutes,
   Edge.layer({ deadline: budgets.deadline, requestMaxBytes: 65_536 })
-)
+).pipe(Layer.provide(LoadShedding.layer({ routes: LoadShedding.endpoints(StorefrontApi) })))
 
 const adminRoutes = (settings: Settings) =>
   Layer.mergeAll(admin.layer(settings), HealthRoutes, Edge.layer({ deadline: "10 seconds" }))
