@@ -32,7 +32,9 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { toMillis } from "./internal/duration.ts"
+import { type Entry, Timers } from "./internal/timers.ts"
 
 /**
  * The deadline of the current fiber: milliseconds since the epoch, `Infinity`
@@ -75,3 +77,39 @@ export const within =
       return Effect.timeoutOrElse(Effect.provideService(self, Deadline, at), { duration: at - now, orElse: onSpent })
     })
   }
+
+/**
+ * A moment at which something is due, in milliseconds since the epoch. The fields
+ * belong to the list that it is in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Alarm extends Entry {}
+
+/**
+ * Many alarms with one sleeper, on the clock of those who set them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Alarms {
+  /** Sets an alarm for so many milliseconds after `now`. */
+  readonly add: (alarm: Alarm, fiber: Fiber.Fiber<unknown, unknown>, now: number, millis: number) => void
+  /** Takes it back; where it has rung or was never set, nothing happens. */
+  readonly remove: (alarm: Alarm) => void
+}
+
+/**
+ * An empty list of alarms: for edges that give each of many requests a deadline.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeAlarms = (): Alarms => {
+  const timers = new Timers()
+  return {
+    add: (alarm, fiber, now, millis) => timers.add(alarm, fiber, now, millis),
+    remove: (alarm) => timers.remove(alarm)
+  }
+}

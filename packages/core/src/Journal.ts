@@ -85,7 +85,15 @@ export const Journal: Context.Reference<RequestJournal | undefined> = Context.Re
  * @category constructors
  * @since 0.1.0
  */
-export const make: Effect.Effect<RequestJournal> = Effect.sync(() => {
+export const make: Effect.Effect<RequestJournal> = Effect.sync(() => makeUnsafe())
+
+/**
+ * The same in a synchronous block.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeUnsafe = (): RequestJournal => {
   const entries: Array<Entry> = []
   let dropped = 0
   return {
@@ -96,7 +104,7 @@ export const make: Effect.Effect<RequestJournal> = Effect.sync(() => {
       else dropped++
     }
   }
-})
+}
 
 /**
  * Writes an entry into the current request's journal.

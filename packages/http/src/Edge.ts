@@ -28,25 +28,18 @@
  *
  * @since 0.1.0
  */
-import { Deadline, Journal } from "@failsoft/core"
+import { Deadline } from "@failsoft/core"
 import * as ByteSize from "effect/ByteSize"
-import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
-import * as Predicate from "effect/Predicate"
-import * as Degraded from "./Degraded.ts"
 import { Drain } from "./Drain.ts"
-import { answerEarly } from "./internal/answerEarly.ts"
-import { grantedMillis } from "./internal/requestDeadline.ts"
-import { fromCause, withProblemBody } from "./internal/toProblem.ts"
+import { EdgeRequest, type Limits } from "./internal/edgeRequest.ts"
 import { LoadShedding } from "./LoadShedding.ts"
-import * as Problem from "./Problem.ts"
 
 /**
  * The limits of the edge.
@@ -67,101 +60,27 @@ export interface Options {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
-  const deadlineMillis = Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? "2 seconds"))
-  const maxBytes = options.requestMaxBytes ?? 1_048_576
-  const maxSize = ByteSize.bytes(maxBytes)
-
-  const serve = <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
+export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRouter.HttpRouter> =>
+  HttpRouter.middleware(
     Effect.gen(function* () {
+      const shedder = yield* LoadShedding
       const drain = yield* Drain
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const journal = yield* Journal.make
-      const admitted = admit(request, maxBytes)
-      const served =
-        typeof admitted === "number" ? within(app, Math.min(admitted, deadlineMillis), request) : Effect.fail(admitted)
-      const response = yield* served.pipe(
-        Effect.provideService(Journal.Journal, journal),
-        Effect.provideService(HttpIncomingMessage.MaxBodySize, maxSize),
-        Effect.catchCause((cause) =>
-          Cause.hasInterruptsOnly(cause)
-            ? Effect.failCause(Cause.fromReasons<E>(cause.reasons.filter(Cause.isInterruptReason)))
-            : fromCause(cause, request)
-        ),
-        Effect.flatMap(withProblemBody)
-      )
-      const degraded = Degraded.fromJournal(journal.entries())
-      const labelled =
-        degraded.length === 0
-          ? response
-          : HttpServerResponse.setHeader(response, "degradation", Degraded.header(degraded))
-      return drain.draining() ? HttpServerResponse.setHeader(labelled, "connection", "close") : labelled
-    })
-
-  return HttpRouter.middleware(
-    Effect.map(
-      LoadShedding,
-      (shedder) =>
-        <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
-          shedder === undefined ? serve(app) : shedder.guard(serve(app))
-    ),
+      const maxBytes = options.requestMaxBytes ?? 1_048_576
+      const limits: Limits = {
+        deadlineMillis: Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? "2 seconds")),
+        maxBytes,
+        maxSize: ByteSize.bytes(maxBytes),
+        alarms: Deadline.makeAlarms(),
+        drain
+      }
+      return <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
+        const served = Effect.withFiber<HttpServerResponse.HttpServerResponse, E, R>((fiber) =>
+          new EdgeRequest(limits, fiber, Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)).serve(
+            app
+          )
+        )
+        return shedder === undefined ? served : shedder.guard(served)
+      }
+    }),
     { global: true }
   )
-}
-
-/** What the headers alone decide: the milliseconds that the request grants, or why it may not come in. */
-const admit = (request: HttpServerRequest.HttpServerRequest, maxBytes: number): Problem.Problem | number => {
-  const granted = grantedMillis(request.headers)
-  if (typeof granted === "string") {
-    return Problem.make({ status: 400, reason: "MALFORMED_HEADER", detail: granted })
-  }
-  if (granted < 1) return Problem.make({ status: 504, reason: "DEADLINE_EXCEEDED", detail: spentDetail })
-  return Number(request.headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : granted
-}
-
-const spentDetail = "the time that the request grants was spent on arrival"
-
-const tooLarge = (maxBytes: number) =>
-  Problem.make({ status: 413, reason: "BODY_TOO_LARGE", detail: `the body may have at most ${maxBytes} bytes` })
-
-/** Runs the rest with this much time, and answers by itself when that is over. */
-const within = <E, R>(
-  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
-  millis: number,
-  request: HttpServerRequest.HttpServerRequest
-): Effect.Effect<HttpServerResponse.HttpServerResponse, E | Problem.Problem, R> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) =>
-    // The server runs a request uninterruptibly up to its route; a client that goes away must end the race.
-    Effect.interruptible(
-      Effect.raceFirst(
-        Effect.provideService(app, Deadline.Deadline, now + millis),
-        Effect.delay(
-          Effect.suspend(() => (isArriving(request) ? bodyLate(request) : noAnswer(millis))),
-          millis
-        )
-      )
-    )
-  )
-
-const noAnswer = (millis: number) =>
-  Effect.fail(
-    Problem.make({ status: 503, reason: "DEADLINE_EXCEEDED", detail: `no answer within ${Math.round(millis)} ms` })
-  )
-
-/** The handler is still reading, so the answer goes out before the race interrupts it. */
-const bodyLate = (request: HttpServerRequest.HttpServerRequest) =>
-  Problem.toResponse(bodyTimeout).pipe(
-    Effect.flatMap((response) => answerEarly(request, response)),
-    Effect.andThen(Effect.fail(bodyTimeout))
-  )
-
-const bodyTimeout = Problem.make({
-  status: 408,
-  reason: "BODY_TIMEOUT",
-  retryable: true,
-  detail: "the body did not arrive in time"
-})
-
-/** Node's incoming message says whether it was received to its end. */
-const isArriving = (request: HttpServerRequest.HttpServerRequest): boolean =>
-  Predicate.hasProperty(request.source, "complete") && request.source.complete === false

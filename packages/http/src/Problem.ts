@@ -27,12 +27,14 @@
  * @since 0.1.0
  */
 import { Refused, type Unavailable } from "@failsoft/core"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerRespondable from "effect/http/HttpServerRespondable"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
 import { formatRetryAfter } from "./internal/retryAfter.ts"
 
 /**
@@ -189,23 +191,37 @@ const carriesRetryAfter = (status: number) => status === 503 || status === 429 |
  * @since 0.1.0
  */
 export const toResponse = (problem: Problem): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.gen(function* () {
-    const random = yield* Random.next
-    const request = yield* Effect.serviceOption(HttpServerRequest.HttpServerRequest)
-    const span = yield* Effect.option(Effect.currentParentSpan)
-    const instance = request._tag === "Some" ? pathOf(request.value.originalUrl) : undefined
-    const traceId = span._tag === "Some" ? span.value.traceId : undefined
-    return HttpServerResponse.jsonUnsafe(bodyOf(problem, instance, traceId), {
-      status: problem.status,
-      contentType: "application/problem+json",
-      headers: {
-        ...(carriesRetryAfter(problem.status)
-          ? { "retry-after": formatRetryAfter(problem.retryAfterMillis ?? retryAfterDefaultMillis, random) }
-          : {}),
-        ...(problem.status === 401 ? { "www-authenticate": problem.challenge ?? "Bearer" } : {})
-      }
-    })
+  Effect.withFiber((fiber) => Effect.succeed(responseOf(problem, fiber.context)))
+
+/**
+ * The same in a synchronous block, with the request and the span of this context.
+ *
+ * @category converting
+ * @since 0.1.0
+ */
+export const responseOf = (
+  problem: Problem,
+  context: Context.Context<never>
+): HttpServerResponse.HttpServerResponse => {
+  const request = Context.getOrUndefined(context, HttpServerRequest.HttpServerRequest)
+  const instance = request === undefined ? undefined : pathOf(request.originalUrl)
+  const traceId = Context.getOrUndefined(context, Tracer.ParentSpan)?.traceId
+  return HttpServerResponse.jsonUnsafe(bodyOf(problem, instance, traceId), {
+    status: problem.status,
+    contentType: "application/problem+json",
+    headers: {
+      ...(carriesRetryAfter(problem.status)
+        ? {
+            "retry-after": formatRetryAfter(
+              problem.retryAfterMillis ?? retryAfterDefaultMillis,
+              Context.get(context, Random.Random).nextDoubleUnsafe()
+            )
+          }
+        : {}),
+      ...(problem.status === 401 ? { "www-authenticate": problem.challenge ?? "Bearer" } : {})
+    }
   })
+}
 
 /** The path without its query, which may hold what others must not see. */
 const pathOf = (url: string) => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/[?#].*$/, "")

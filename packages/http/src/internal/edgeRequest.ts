@@ -1,0 +1,148 @@
+/**
+ * One request at the edge, as one object: what it may take, its journal, its
+ * deadline, and how its outcome becomes a response.
+ *
+ * The request's own fiber runs the routes. When its time is over, a shared sleeper
+ * writes the answer on the socket and interrupts that fiber; two fibers and a timer
+ * for a race would cost more than all the rest of the edge.
+ */
+import { Deadline, Journal } from "@failsoft/core"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Predicate from "effect/Predicate"
+import * as Degraded from "../Degraded.ts"
+import type { DrainSwitch } from "../Drain.ts"
+import * as Problem from "../Problem.ts"
+import { answerEarly } from "./answerEarly.ts"
+import { grantedMillis } from "./requestDeadline.ts"
+import { fromCause, withProblemBody } from "./toProblem.ts"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+/** What all requests of an edge have in common. */
+export interface Limits {
+  readonly deadlineMillis: number
+  readonly maxBytes: number
+  readonly maxSize: typeof HttpIncomingMessage.MaxBodySize.Service
+  readonly alarms: Deadline.Alarms
+  readonly drain: DrainSwitch
+}
+
+/** A request between its arrival and its answer. */
+export class EdgeRequest implements Deadline.Alarm {
+  at = 0
+  next: Deadline.Alarm | undefined = undefined
+  previous: Deadline.Alarm | undefined = undefined
+  listed = false
+  private readonly limits: Limits
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private readonly request: HttpServerRequest.HttpServerRequest
+  private readonly journal = Journal.makeUnsafe()
+  private millis = 0
+  /** What was answered when its time was over. */
+  private early: Response | undefined = undefined
+
+  constructor(limits: Limits, fiber: Fiber.Fiber<unknown, unknown>, request: HttpServerRequest.HttpServerRequest) {
+    this.limits = limits
+    this.fiber = fiber
+    this.request = request
+  }
+
+  /** Runs the routes with this request's journal, deadline and limit, and always has an answer. */
+  serve<E, R>(app: Effect.Effect<Response, E, R>): Effect.Effect<Response, E, R> {
+    const admitted = this.admit()
+    if (typeof admitted !== "number") return Effect.flatMap(Problem.toResponse(admitted), this.onSuccess)
+    this.millis = Math.min(admitted, this.limits.deadlineMillis)
+    const now = this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const at = Math.min(this.fiber.getRef(Deadline.Deadline), now + this.millis)
+    // As the router does; the enclosing request restores it.
+    this.fiber.setContext(
+      this.fiber.context.pipe(
+        Context.add(Journal.Journal, this.journal),
+        Context.add(HttpIncomingMessage.MaxBodySize, this.limits.maxSize),
+        Context.add(Deadline.Deadline, at)
+      )
+    )
+    this.limits.alarms.add(this, this.fiber, now, this.millis)
+    return Effect.matchCauseEffect(app, {
+      onSuccess: this.onSuccess,
+      onFailure: (cause: Cause.Cause<E>) => this.onFailure(cause)
+    })
+  }
+
+  /** The answer of the routes, with what degraded in it. */
+  readonly onSuccess = (response: Response): Effect.Effect<Response> => {
+    this.limits.alarms.remove(this)
+    return response.status >= 400
+      ? Effect.map(withProblemBody(response), (of) => this.labelled(of))
+      : Effect.succeed(this.labelled(response))
+  }
+
+  /** Every error has an answer, but for an interruption by the server itself. */
+  readonly onFailure = <E>(cause: Cause.Cause<E>): Effect.Effect<Response, E> => {
+    this.limits.alarms.remove(this)
+    if (this.early !== undefined) return Effect.succeed(this.early)
+    if (Cause.hasInterruptsOnly(cause)) {
+      return Effect.failCause(Cause.fromReasons<E>(cause.reasons.filter(Cause.isInterruptReason)))
+    }
+    return Effect.flatMap(fromCause(cause, this.request), this.onSuccess)
+  }
+
+  /**
+   * The time is over: the answer goes out before the handler is interrupted. One that
+   * still reads its body would destroy the socket by that, and one that cannot be
+   * interrupted would keep the caller waiting.
+   */
+  due(): void {
+    const problem = isArriving(this.request) ? bodyTimeout : noAnswer(this.millis)
+    this.early = this.labelled(Problem.responseOf(problem, this.fiber.context))
+    answerEarly(this.request, this.early, problem === bodyTimeout, () => this.fiber.interruptUnsafe())
+  }
+
+  private labelled(response: Response): Response {
+    const { drain } = this.limits
+    const degraded = this.journal.entries()
+    if (degraded.length === 0 && !drain.draining()) return response
+    return HttpServerResponse.setHeaders(response, {
+      ...(degraded.length === 0 ? {} : { degradation: Degraded.header(Degraded.fromJournal(degraded)) }),
+      ...(drain.draining() ? { connection: "close" } : {})
+    })
+  }
+
+  /** What the headers alone decide: the milliseconds that the request grants, or why it may not come in. */
+  private admit(): Problem.Problem | number {
+    const { headers } = this.request
+    const { maxBytes } = this.limits
+    const granted = grantedMillis(headers)
+    if (typeof granted === "string") {
+      return Problem.make({ status: 400, reason: "MALFORMED_HEADER", detail: granted })
+    }
+    if (granted < 1) return Problem.make({ status: 504, reason: "DEADLINE_EXCEEDED", detail: spentDetail })
+    return Number(headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : granted
+  }
+}
+
+const spentDetail = "the time that the request grants was spent on arrival"
+
+const tooLarge = (maxBytes: number) =>
+  Problem.make({ status: 413, reason: "BODY_TOO_LARGE", detail: `the body may have at most ${maxBytes} bytes` })
+
+const noAnswer = (millis: number) =>
+  Problem.make({ status: 503, reason: "DEADLINE_EXCEEDED", detail: `no answer within ${Math.round(millis)} ms` })
+
+const bodyTimeout = Problem.make({
+  status: 408,
+  reason: "BODY_TIMEOUT",
+  retryable: true,
+  detail: "the body did not arrive in time"
+})
+
+/** Node's incoming message says whether it was received to its end. */
+const isArriving = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  Predicate.hasProperty(request.source, "complete") && request.source.complete === false
