@@ -10,7 +10,8 @@
  * log loses lines and says how many, and no call waits for it. Under overload a
  * service refuses more than it answers: of refusals alike in downstream, method,
  * policy and reason, at most one a second is written, with the number of those that
- * it stands for.
+ * it stands for. That a circuit opened or closed is a warning, its probes in between
+ * are for debugging.
  *
  * **Gotchas**
  *
@@ -50,6 +51,10 @@ const levels = {
   LimitMoved: "Info",
   SettingChanged: "Info"
 } as const
+
+/** A dead downstream is probed about once a second: only that its circuit opened and that it closed is news. */
+const levelOf = (signal: Logged) =>
+  signal._tag === "CircuitChanged" && signal.from !== "closed" && signal.to !== "closed" ? "Debug" : levels[signal._tag]
 
 type Logged = Extract<Signal, { readonly _tag: keyof typeof levels }>
 
@@ -108,7 +113,7 @@ export const layer = (options: { readonly bufferMax?: number } = {}): Layer.Laye
           if (held === undefined) return Effect.void
           const lostNow = dropped() - lost
           lost += lostNow
-          return Effect.logWithLevel(levels[signal._tag])(`${signal.downstream}/${signal.method}: ${signal._tag}`).pipe(
+          return Effect.logWithLevel(levelOf(signal))(`${signal.downstream}/${signal.method}: ${signal._tag}`).pipe(
             Effect.annotateLogs({
               ...fields(signal),
               ...(held > 0 ? { alikeSince: held } : {}),

@@ -67,6 +67,37 @@ describe("the log of signals", () => {
     })
   )
 
+  it.effect("warns that a circuit opened and closed, and leaves its probes to debugging", () =>
+    Effect.gen(function* () {
+      const changed = (from: Signal.CircuitState, to: Signal.CircuitState): Signal.Signal => ({
+        _tag: "CircuitChanged",
+        at: 0,
+        downstream: "shop",
+        method: "get",
+        policy: "circuitBreaker",
+        from,
+        to,
+        reason: "by-hand",
+        calls: 1,
+        failures: 1,
+        slow: 0
+      })
+      const lines = yield* logged([
+        changed("closed", "open"),
+        changed("open", "half-open"),
+        changed("half-open", "open"),
+        changed("ramp", "closed")
+      ])
+      assert.deepEqual(
+        lines.map(({ from, to }) => ({ from, to })),
+        [
+          { from: "closed", to: "open" },
+          { from: "ramp", to: "closed" }
+        ]
+      )
+    })
+  )
+
   it.effect("leaves calls and retries to the metrics", () =>
     Effect.gen(function* () {
       const labels = { at: 0, downstream: "shop", method: "get" }

@@ -1,7 +1,7 @@
 /** The whole storefront: downstream processes, rings, routes, two ports. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Settings as Registry } from "@failsoft/core"
+import { Settings as Registry, Signal, SignalLog } from "@failsoft/core"
 import { Edge, Health, LoadShedding, Server } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as Etag from "effect/http/Etag"
@@ -63,6 +63,9 @@ const Knobs = ({ settingsFile, environment }: Settings) =>
     Layer.provide(NodeServices.layer)
   )
 
+/** What the rings tell, as log lines: refusals, circuits, degraded answers, changed settings. */
+const Told = SignalLog.layer().pipe(Layer.provideMerge(Signal.layer))
+
 /** The service as the settings say; `onUp` is told the ports once both servers answer. */
 export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
   Layer.suspend(() => {
@@ -91,6 +94,7 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
     Layer.provide(Rings),
     Layer.provide(Transports),
     Layer.provide(Knobs(settings)),
+    Layer.provide(Told),
     Layer.provide(Supervisor.layer({ basePort: settings.downstreamPort, folder: settings.dataDir })),
     Layer.provide(
       Layer.mergeAll(
