@@ -1,0 +1,102 @@
+/** Who is registered: the rows of each ring, and the cells under their names. */
+import { namesOf } from "../../Composition.ts"
+import type { Knobs } from "../../Knob.ts"
+import type { Facts } from "../../Policy.ts"
+import type { RegisteredRow } from "../../Settings.ts"
+import type { Cell, Placed, Registration, Turnable } from "./cell.ts"
+
+export class Roster {
+  readonly cells = new Map<string, Cell>()
+  private readonly byValues = new Map<Facts, Map<string, Cell>>()
+  private readonly downstreams = new Set<string>()
+
+  names(): ReadonlyArray<string> {
+    return [...this.cells.keys()]
+  }
+
+  add(given: ReadonlyArray<RegisteredRow>, now: number): Registration {
+    const name = this.freeName(given[0]?.row.downstream ?? "")
+    this.downstreams.add(name)
+    return { name, rows: given.map((row) => this.place(row, name, now)) }
+  }
+
+  /** The cells that other rows still have; `pass` is told of each name that goes, and of one that stays. */
+  remove({ name, rows }: Registration, pass: (name: string, heir: string) => void): ReadonlySet<Cell> {
+    this.downstreams.delete(name)
+    const left = new Set<Cell>()
+    for (const row of rows) {
+      for (const cell of row.cells) {
+        cell.rows.delete(row)
+        for (const of of cell.names.filter((of) => of.startsWith(`${name}/${row.row.method}/`))) {
+          this.cells.delete(of)
+          cell.names.splice(cell.names.indexOf(of), 1)
+          const [heir] = cell.names
+          if (heir !== undefined) pass(of, heir)
+        }
+        if (cell.rows.size === 0) this.byValues.delete(cell.of.values)
+        else left.add(cell)
+      }
+    }
+    return left
+  }
+
+  private freeName(name: string): string {
+    if (!this.downstreams.has(name)) return name
+    let nth = 2
+    while (this.downstreams.has(`${name}#${nth}`)) nth++
+    return `${name}#${nth}`
+  }
+
+  private place(given: RegisteredRow, downstream: string, now: number): Placed {
+    const names = namesOf(given.policy.parts)
+    const addresses = given.parts.map(({ part }, nth) => `${downstream}/${given.row.method}/${names[nth] ?? part.name}`)
+    const row: Placed = {
+      ...given,
+      downstream,
+      addresses,
+      cells: [],
+      instances: new Map(given.parts.map(({ part, instance }) => [part, instance]))
+    }
+    given.parts.forEach(({ part, instance }, nth) => {
+      this.placeKnobs(row, addresses[nth] ?? "", part.knobs, instance, now)
+    })
+    return row
+  }
+
+  private placeKnobs(row: Placed, address: string, knobs: Knobs, of: Turnable, now: number): void {
+    const own = this.byValues.get(of.values) ?? new Map<string, Cell>()
+    this.byValues.set(of.values, own)
+    for (const [knobName, knob] of Object.entries(knobs)) {
+      const cell: Cell = own.get(knobName) ?? {
+        of,
+        knobName,
+        knob,
+        names: [],
+        rows: new Set(),
+        entry: undefined,
+        origin: "code",
+        since: now
+      }
+      own.set(knobName, cell)
+      const name = `${address}.${knobName}`
+      cell.names.push(name)
+      cell.rows.add(row)
+      row.cells.push(cell)
+      this.cells.set(name, cell)
+    }
+  }
+}
+
+/** A row with all that share a knob with it, and those that share one with these. */
+export const related = (row: Placed): { readonly rows: ReadonlySet<Placed>; readonly cells: ReadonlySet<Cell> } => {
+  const rows = new Set([row])
+  const cells = new Set<Cell>()
+  // A set that grows while it is walked is walked to its end.
+  for (const of of rows) {
+    for (const cell of of.cells) {
+      cells.add(cell)
+      for (const other of cell.rows) rows.add(other)
+    }
+  }
+  return { rows, cells }
+}
