@@ -50,12 +50,12 @@ const sameAsPeers: Stack = Policy.stack(
 const ring = (downstream: string, policy: Stack) =>
   Stock.layer({ get: { policy, fallback: Fallback.value(fallback) } }).pipe(
     Layer.provide(
-      HttpTransport.layer(Stock, {
+      HttpTransport.layerUndici(Stock, {
         baseUrl: downstream,
         methods: { get: { method: "GET", path: ({ sku }) => HttpTransport.path`/stock/${sku}` } }
       })
     ),
-    Layer.provide(NodeHttpClient.layerUndici)
+    Layer.provide(NodeHttpClient.layerDispatcherOptions({ connections: settings.connections }))
   )
 
 /** Listens with these routes until the process ends. */

@@ -52,23 +52,36 @@ export const serve = (behaviour: Behaviour) =>
     ({ close }) => Effect.sync(close)
   )
 
-/** The raw calls over HTTP to a URL. */
-export const calls = (baseUrl: string, options: { readonly responseMaxBytes?: number } = {}) =>
+const options = (baseUrl: string, more: { readonly responseMaxBytes?: number }) =>
+  ({
+    baseUrl,
+    ...more,
+    methods: {
+      get: {
+        method: "GET",
+        path: ({ id }: { readonly id: string }) => HttpTransport.path`/items/${id}`,
+        query: ({ id }: { readonly id: string }) => ({ id, absent: undefined }),
+        permanent: {
+          404: (problem: unknown, { id }: { readonly id: string }) =>
+            problem === undefined ? undefined : new Gone({ id })
+        }
+      },
+      put: { method: "POST", path: () => "/items" }
+    }
+  }) as const
+
+/** The raw calls over HTTP to a URL, by Effect's client. */
+export const calls = (baseUrl: string, more: { readonly responseMaxBytes?: number } = {}) =>
+  Effect.map(
+    Layer.build(HttpTransport.layer(Shop, options(baseUrl, more)).pipe(Layer.provide(NodeHttpClient.layerUndici))),
+    (context) => Effect.provide(Shop.Transport, context)
+  ).pipe(Effect.flatten)
+
+/** The same by undici alone. */
+export const callsByUndici = (baseUrl: string, more: { readonly responseMaxBytes?: number } = {}) =>
   Effect.map(
     Layer.build(
-      HttpTransport.layer(Shop, {
-        baseUrl,
-        ...options,
-        methods: {
-          get: {
-            method: "GET",
-            path: ({ id }) => HttpTransport.path`/items/${id}`,
-            query: ({ id }) => ({ id, absent: undefined }),
-            permanent: { 404: (problem, { id }) => (problem === undefined ? undefined : new Gone({ id })) }
-          },
-          put: { method: "POST", path: () => "/items" }
-        }
-      }).pipe(Layer.provide(NodeHttpClient.layerUndici))
+      HttpTransport.layerUndici(Shop, options(baseUrl, more)).pipe(Layer.provide(NodeHttpClient.layerDispatcher))
     ),
     (context) => Effect.provide(Shop.Transport, context)
   ).pipe(Effect.flatten)

@@ -5,26 +5,29 @@ import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { answer, type Behaviour, calls, serve } from "./kit.ts"
+import { answer, type Behaviour, calls, callsByUndici, serve } from "./kit.ts"
 
 const item = { id: "a b/c" }
 const good = answer(200, '{"stock":"7"}')
 
-/** How a call of `get` ends against a server that behaves so. */
-const ending = (behaviour: Behaviour, options?: { readonly responseMaxBytes?: number }) =>
-  Effect.gen(function* () {
-    const { url } = yield* serve(behaviour)
-    const shop = yield* calls(url, options)
-    return yield* Effect.result(shop.get(item))
-  })
+describe.each([
+  { by: "Effect's client", calls },
+  { by: "undici", calls: callsByUndici }
+])("a transport over HTTP, by $by", ({ calls }) => {
+  /** How a call of `get` ends against a server that behaves so. */
+  const ending = (behaviour: Behaviour, options?: { readonly responseMaxBytes?: number }) =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(behaviour)
+      const shop = yield* calls(url, options)
+      return yield* Effect.result(shop.get(item))
+    })
 
-const failure = (behaviour: Behaviour, options?: { readonly responseMaxBytes?: number }) =>
-  Effect.map(ending(behaviour, options), (result) => {
-    assert(result._tag === "Failure", "the call fails")
-    return result.failure
-  })
+  const failure = (behaviour: Behaviour, options?: { readonly responseMaxBytes?: number }) =>
+    Effect.map(ending(behaviour, options), (result) => {
+      assert(result._tag === "Failure", "the call fails")
+      return result.failure
+    })
 
-describe("a transport over HTTP", () => {
   it.live("encodes the request and decodes the answer by the contract's schemas", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []
