@@ -70,6 +70,17 @@ class Made<A, E> extends internal.Leaf<A, E> {
 
 const of = <A, E>(leaf: Made<A, E>): Effect.Effect<A, E> => internal.openable(internal.standalone(leaf), () => leaf)
 
+/** A function that throws instead of making an error is a defect, as in an effect. */
+const failing =
+  <E>(onError: (error: unknown) => E) =>
+  (error: unknown): Effect.Effect<never, E> => {
+    try {
+      return Effect.fail(onError(error))
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
+
 /**
  * An effect from a promise, for the raw calls of a transport: its value is the
  * answer, and `onError` makes the declared error of a rejection.
@@ -83,7 +94,7 @@ export const make = <A, E>(run: (of: Run) => Promise<A>, onError: (error: unknow
       run,
       // The value of the promise that `run` made.
       (value) => Effect.succeed(value as A),
-      (error) => Effect.fail(onError(error))
+      failing(onError)
     )
   )
 
@@ -94,10 +105,4 @@ export const make = <A, E>(run: (of: Run) => Promise<A>, onError: (error: unknow
  * @since 0.1.0
  */
 export const call = <A, T>(run: (of: Run) => Promise<A>, onError: (error: unknown) => T): Call<A, T> =>
-  of(
-    new Made<Result.Result<A, never>, T>(
-      run,
-      (value) => Effect.succeed(Result.succeed(value as A)),
-      (error) => Effect.fail(onError(error))
-    )
-  )
+  of(new Made<Result.Result<A, never>, T>(run, (value) => Effect.succeed(Result.succeed(value as A)), failing(onError)))

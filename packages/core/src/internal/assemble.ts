@@ -70,7 +70,7 @@ const bounded =
       const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
       const at = Math.min(fiber.getRef(Deadline), now + form.limitMillis())
       return at > now
-        ? run({ at, policy: form.policy })
+        ? run({ at, policy: form.policy, told: false })
         : refused(
             { row, now, deadlineAt: at },
             refusal({ row, now, deadlineAt: at }, { policy: form.policy, reason: "DEADLINE_EXCEEDED" })

@@ -87,17 +87,11 @@ class Run extends Passage implements leaves.Run {
 
   /** Starts; what to do if the caller is interrupted, unless it has ended already. */
   begin(): Effect.Effect<void> | undefined {
-    try {
-      this.enter()
-    } catch (defect) {
-      // A gate of somebody's own has thrown: what was taken before it is given back.
-      this.leave("died", false)
-      this.end(Effect.die(defect))
-    }
+    this.advance()
     return this.ended ? undefined : Effect.suspend(() => this.callerLeft())
   }
 
-  protected end(outcome: AnyCall): void {
+  protected tell(outcome: AnyCall): void {
     this.ended = true
     this.resume(outcome)
   }
@@ -122,19 +116,30 @@ class Run extends Passage implements leaves.Run {
   }
 
   private childContext(): Context.Context<never> {
-    const { context } = this.fiber
-    return this.bound.at < this.fiber.getRef(Deadline) ? Context.add(context, Deadline, this.bound.at) : context
+    const { context } = this
+    return this.bound.at < Context.get(context, Deadline) ? Context.add(context, Deadline, this.bound.at) : context
   }
 
   private runLeaf(leaf: Leaf): void {
     try {
       leaf.run(this).then(
-        (value) => this.settled(leaf.onValue(value)),
-        (error) => this.settled(leaf.onError(error))
+        (value) => this.heard(() => leaf.onValue(value)),
+        (error) => this.heard(() => leaf.onError(error))
       )
     } catch (error) {
-      this.settled(leaf.onError(error))
+      this.heard(() => leaf.onError(error))
     }
+  }
+
+  /** Nobody listens to what is thrown where a promise settles: it would end the process, and the call never. */
+  private heard(outcome: () => AnyCall): void {
+    let found: AnyCall
+    try {
+      found = outcome()
+    } catch (defect) {
+      found = Exit.die(defect)
+    }
+    this.settled(found)
   }
 
   /** The promise of a leaf has settled: in time, or after it was given up. */
@@ -172,6 +177,7 @@ class Run extends Passage implements leaves.Run {
     if (this.child !== undefined) this.child.interruptUnsafe(this.fiber.id)
     else {
       this.stillRuns = true
+      this.detach()
       this.controller?.abort()
       this.finished(interruption)
     }

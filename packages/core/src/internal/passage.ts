@@ -6,10 +6,12 @@
  * which one could lose a permit.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import type * as Result from "effect/Result"
+import * as Result from "effect/Result"
 import { Attempt as AttemptNumber } from "../Attempt.ts"
 import type { Call } from "../Call.ts"
 import { CallKey } from "../CallKey.ts"
@@ -33,14 +35,16 @@ export interface Place {
   readonly waits: Timers
 }
 
-/** A deadline that the stack keeps at its suspension points instead of with a fiber of its own. */
+/** A deadline that the stack keeps at its suspension points instead of with a fiber of its own: one for each call. */
 export interface Bound {
   readonly at: number
   readonly policy: string
+  /** Whether the bus was told that it came: of several attempts at once, the first tells it for the call. */
+  told: boolean
 }
 
 /** No deadline of the stack's own. */
-export const unbound: Bound = { at: Number.POSITIVE_INFINITY, policy: "" }
+export const unbound: Bound = { at: Number.POSITIVE_INFINITY, policy: "", told: false }
 
 /** The token of a gate that was left already. */
 const left = -1
@@ -70,8 +74,10 @@ export abstract class Passage implements Attempt, Entry {
   private ticket: Ticket | undefined = undefined
   /** Whether the limit was told how it ended. */
   private told = false
-  private whose: string | undefined = undefined
-  private randomness: typeof Random.Random.Service | undefined = undefined
+  /** What its caller's fiber knew, once that may be gone. */
+  private detached: Context.Context<never> | undefined = undefined
+  /** How the call ends where a gate of somebody's own has thrown. */
+  private broken: AnyCall | undefined = undefined
 
   constructor(place: Place, fiber: Fiber.Fiber<unknown, unknown>, bound: Bound) {
     this.place = place
@@ -85,21 +91,23 @@ export abstract class Passage implements Attempt, Entry {
   }
 
   get deadlineAt(): number {
-    return Math.min(this.bound.at, this.fiber.getRef(Deadline))
+    return Math.min(this.bound.at, Context.get(this.context, Deadline))
   }
 
   get attempt(): number {
-    return this.fiber.getRef(AttemptNumber)
+    return Context.get(this.context, AttemptNumber)
   }
 
   key(): string {
-    // Kept, since it is asked for once more when the caller's fiber may be gone.
-    this.whose ??= this.fiber.getRef(CallKey)
-    return this.whose
+    return Context.get(this.context, CallKey)
   }
 
   random(): number {
-    return (this.randomness ?? this.fiber.getRef(Random.Random)).nextDoubleUnsafe()
+    return Context.get(this.context, Random.Random).nextDoubleUnsafe()
+  }
+
+  protected get context(): Context.Context<never> {
+    return this.detached ?? this.fiber.context
   }
 
   outlive(millis: number): void {
@@ -108,20 +116,40 @@ export abstract class Passage implements Attempt, Entry {
 
   /** Keeps what an attempt needs that goes on without its caller, whose context ends with its fiber. */
   protected detach(): void {
-    this.randomness = this.fiber.getRef(Random.Random)
+    this.detached = this.fiber.context
   }
 
   /** The call is the downstream's from here on. */
   protected abstract send(): void
 
-  /** The call will not be sent: this is what its caller gets. */
-  protected abstract end(outcome: AnyCall): void
+  /** Tells its caller, who hears the first outcome only. */
+  protected abstract tell(outcome: AnyCall): void
 
   /** Its time is over while the downstream has it. */
   protected abstract expire(): void
 
+  /** Ends the call for its caller: with the defect of a gate that has thrown, where one has. */
+  protected end(outcome: AnyCall): void {
+    this.tell(this.broken ?? outcome)
+  }
+
+  /** Goes on, and ends with the defect of a gate of somebody's own that throws: what was taken is given back. */
+  protected advance(): void {
+    try {
+      this.enter()
+    } catch (defect) {
+      this.breaks(defect)
+      this.leave("died", false)
+      this.end(Effect.die(defect))
+    }
+  }
+
+  private breaks(defect: unknown): void {
+    this.broken ??= Effect.die(defect)
+  }
+
   /** Enters the gates from the next one on; all that do not make it wait in one synchronous block. */
-  protected enter(): void {
+  private enter(): void {
     this.now = this.clock.currentTimeMillisUnsafe()
     if (this.bound.at <= this.now) this.refuse(this.deadlineRefusal())
     else if (this.passGates()) {
@@ -149,7 +177,7 @@ export abstract class Passage implements Attempt, Entry {
 
   private refuse(why: Refused): void {
     this.leave("refused", false)
-    this.end(refused(this, why))
+    this.end(this.refusedWith(why))
   }
 
   private wait(ticket: Ticket): void {
@@ -173,7 +201,7 @@ export abstract class Passage implements Attempt, Entry {
     if (ticket.refusal !== undefined) this.refuse(ticket.refusal)
     else {
       if (!ticket.again) this.tokens.push(ticket.token)
-      this.enter()
+      this.advance()
     }
   }
 
@@ -188,7 +216,7 @@ export abstract class Passage implements Attempt, Entry {
     // The place is given up in the same step, so that nobody grants it any more.
     this.ticket = undefined
     ticket.notify = undefined
-    const late = this.place.gates[this.tokens.length]?.abandon?.(this, ticket, this.now)
+    const late = this.takenBack(ticket, this.now)
     const byDeadline = late === undefined || this.bound.at - this.now <= 0
     this.refuse(byDeadline ? this.deadlineRefusal() : late)
   }
@@ -199,7 +227,14 @@ export abstract class Passage implements Attempt, Entry {
 
   /** Refuses it because its deadline has come. */
   protected spent(): AnyCall {
-    return refused(this, this.deadlineRefusal())
+    return this.refusedWith(this.deadlineRefusal())
+  }
+
+  private refusedWith(why: Refused): AnyCall {
+    if (why.reason !== "DEADLINE_EXCEEDED" || this.bound === unbound) return refused(this, why)
+    if (this.bound.told) return Effect.succeed(Result.fail(why))
+    this.bound.told = true
+    return refused(this, why)
   }
 
   /**
@@ -212,7 +247,7 @@ export abstract class Passage implements Attempt, Entry {
     if (gates.length === 0 && !timed) return
     const now = this.clock.currentTimeMillisUnsafe()
     this.told = true
-    if (timed) limit.ended?.(now - this.sentAt, verdict, this, now)
+    if (timed) this.tellLimit(limit, verdict, now)
     if (this.ticket !== undefined) this.handBack(this.ticket, verdict, now)
     const { tokens } = this
     for (let at = tokens.length - 1; at >= 0; at--) {
@@ -220,7 +255,33 @@ export abstract class Passage implements Attempt, Entry {
       const token = tokens[at] ?? left
       if (gate === undefined || token === left || (stillRuns && gate.holds === true)) continue
       tokens[at] = left
-      gate.leave(this, token, verdict, now, this.sentAt)
+      this.leaveGate(gate, token, verdict, now, this.sentAt)
+    }
+  }
+
+  private tellLimit(limit: Limit, verdict: Verdict, now: number): void {
+    try {
+      limit.ended?.(now - this.sentAt, verdict, this, now)
+    } catch (defect) {
+      this.breaks(defect)
+    }
+  }
+
+  /** The others are left, whatever a gate of somebody's own does. */
+  private leaveGate(gate: Gate | undefined, token: number, verdict: Verdict, now: number, startedAt: number): void {
+    try {
+      gate?.leave(this, token, verdict, now, startedAt)
+    } catch (defect) {
+      this.breaks(defect)
+    }
+  }
+
+  private takenBack(ticket: Ticket, now: number): Refused | undefined {
+    try {
+      return this.place.gates[this.tokens.length]?.abandon?.(this, ticket, now)
+    } catch (defect) {
+      this.breaks(defect)
+      return undefined
     }
   }
 
@@ -228,8 +289,7 @@ export abstract class Passage implements Attempt, Entry {
   private handBack(ticket: Ticket, verdict: Verdict, now: number): void {
     this.ticket = undefined
     this.place.waits.remove(this)
-    const gate = this.place.gates[this.tokens.length]
-    if (ticket.token >= 0) gate?.leave(this, ticket.token, verdict, now, -1)
-    else if (!ticket.settled) gate?.abandon?.(this, ticket, now)
+    if (ticket.token >= 0) this.leaveGate(this.place.gates[this.tokens.length], ticket.token, verdict, now, -1)
+    else if (!ticket.settled) this.takenBack(ticket, now)
   }
 }
