@@ -16,6 +16,7 @@ export default defineConfig({
       project("http", ["packages/http/test/**/*.test.ts"], { testTimeout: 20_000 }),
       project("examples", ["packages/examples/test/**/*.test.ts"], { testTimeout: 20_000 }),
       project("laws", ["test/laws/**/*.test.ts"], { testTimeout: 60_000 }),
+      project("simulation", ["test/simulation/**/*.test.ts"], { testTimeout: 120_000 }),
       project("conformance", ["test/conformance/**/*.test.ts"], { testTimeout: 60_000 }),
       project("tidy", ["test/tidy/**/*.test.ts"], { testTimeout: 30_000 }),
       project("docs", ["test/docs/**/*.test.ts"], { testTimeout: 120_000 }),

@@ -38,7 +38,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import type * as Scheduler from "effect/Scheduler"
-import { choices } from "./Draw.ts"
+import { choices, draw } from "./Draw.ts"
 import { SimClock } from "./internal/clock.ts"
 import { type Mode, type Trapped, Traps } from "./internal/traps.ts"
 
@@ -62,6 +62,11 @@ export interface Options {
    * libraries, `virtual` everywhere, or `off`, the real thing. Default `throw`.
    */
   readonly traps?: Mode
+  /**
+   * Whom a fiber works for, as a number: yields are drawn apart for each. Default the
+   * same for all.
+   */
+  readonly ownerOf?: (fiber: Fiber.Fiber<unknown, unknown>) => number
 }
 
 /**
@@ -122,28 +127,67 @@ class Tasks {
   }
 }
 
-/** Yields after gaps of geometric length, so that each operation has the same chance. */
+/** When a fiber yields next, and the state of the chance that decides on it. */
+interface Gap {
+  left: number
+  state: number
+}
+
+/** A fiber carries its gap: a map from fibers would cost more than all the rest. */
+interface Gapped extends Fiber.Fiber<unknown, unknown> {
+  "~failsoft/gap"?: Gap
+}
+
+/**
+ * Yields after gaps of geometric length, so that each operation has the same chance. Each
+ * fiber has a stream of its own, keyed by whom it works for: what one request does not do
+ * any more leaves the others as they were.
+ */
 class Preemption implements Scheduler.Scheduler {
   readonly executionMode = "async" as const
   private readonly dispatcher: Scheduler.SchedulerDispatcher
-  private readonly gapOf: () => number
-  private gap: number
+  private readonly rate: number
+  private readonly seed: number
+  private readonly ownerOf: (fiber: Fiber.Fiber<unknown, unknown>) => number
+  private readonly fibers = new Map<number, number>()
 
-  constructor(tasks: Tasks, probability: number, next: () => number) {
+  constructor(tasks: Tasks, seed: number, probability: number, ownerOf: Options["ownerOf"]) {
     this.dispatcher = { scheduleTask: (task) => tasks.add(task), flush: () => {} }
-    const rate = Math.log1p(-Math.min(0.999, probability))
-    this.gapOf = probability > 0 ? () => 1 + Math.floor(Math.log1p(-next()) / rate) : () => Number.POSITIVE_INFINITY
-    this.gap = this.gapOf()
+    this.seed = seed
+    this.rate = probability > 0 ? Math.log1p(-Math.min(0.999, probability)) : 0
+    this.ownerOf = ownerOf ?? (() => 0)
   }
 
   shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
-    if (--this.gap > 0) return fiber.currentOpCount >= operationsMax
-    this.gap = this.gapOf()
+    if (this.rate === 0) return fiber.currentOpCount >= operationsMax
+    const carrier: Gapped = fiber
+    const gap = carrier["~failsoft/gap"] ?? this.begin(carrier)
+    if (--gap.left > 0) return fiber.currentOpCount >= operationsMax
+    this.next(gap)
     return true
   }
 
   makeDispatcher(): Scheduler.SchedulerDispatcher {
     return this.dispatcher
+  }
+
+  private begin(fiber: Gapped): Gap {
+    const owner = this.ownerOf(fiber)
+    const nth = this.fibers.get(owner) ?? 0
+    this.fibers.set(owner, nth + 1)
+    const gap = { left: 0, state: Math.floor(draw(this.seed, owner, nth) * 0x1_0000_0000) | 1 }
+    this.next(gap)
+    fiber["~failsoft/gap"] = gap
+    return gap
+  }
+
+  /** The next gap, by xorshift32. */
+  private next(gap: Gap): void {
+    gap.state ^= gap.state << 13
+    gap.state ^= gap.state >>> 17
+    gap.state ^= gap.state << 5
+    const chance = (gap.state >>> 0) / 0x1_0000_0000
+    gap.left = 1 + Math.floor(Math.log1p(-chance) / this.rate)
   }
 }
 
@@ -157,7 +201,7 @@ export const make = (options: Options = {}): Pump => {
   const seed = options.seed ?? 1
   const tasks = new Tasks()
   const clock = new SimClock(options.startMillis ?? newYear2026, choices(seed ^ 0x7ead).next)
-  const scheduler = new Preemption(tasks, options.preemption ?? 0, choices(Math.imul(seed, 0x9e3779b1)).next)
+  const scheduler = new Preemption(tasks, seed, options.preemption ?? 0, options.ownerOf)
   const traps = new Traps(clock, options.traps ?? "throw", choices(seed ^ 0xda7e).next)
   let fibers = 0
   const metrics: Metric.FiberRuntimeMetricsService = {

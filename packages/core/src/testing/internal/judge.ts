@@ -34,27 +34,28 @@ export const controlOf = (of: Case): Case => ({ ...of, plan: { faults: [] } })
 
 const bad = (of: Trace.Request) => Trace.badness(of) > 0
 
+/** One moment at which a burst was too large is no lack of recovery; a share of a kind at several moments is. */
+const lateShare = 0.2
+const lateMoments = 3
+
 const recovered = (setup: Setup, of: Case, trace: Trace.Trace, promises: Promises): Broken | undefined => {
-  const late = owed(trace.requests, trace.faultsEndAt, promises).filter(bad)
-  const [first] = late
-  if (first === undefined) return undefined
-  const control = new Map(run(setup, controlOf(of)).requests.map((request) => [request.id, request]))
-  const worse = late.find((request) => {
-    const without = control.get(request.id)
-    return without !== undefined && Trace.badness(without) < Trace.badness(request)
-  })
-  const inControl = late.filter(({ id }) => {
-    const without = control.get(id)
-    return without !== undefined && bad(without)
-  })
-  if (worse === undefined || late.length <= inControl.length) return undefined
-  const how = worse.outcome === "answered" ? worse.quality : `${worse.outcome} (${worse.detail})`
-  const after = Math.round(worse.at - trace.faultsEndAt)
-  return {
-    detail: `${after} ms after the last fault it is still ${how}, and fresh where there were no faults`,
-    at: worse.endedAt ?? worse.at,
-    request: worse.id
+  const due = owed(trace.requests, trace.faultsEndAt, promises)
+  if (!due.some(bad)) return undefined
+  const control = new Map(run(setup, controlOf(of)).requests.map((request) => [request.id, Trace.badness(request)]))
+  for (const requests of Map.groupBy(due, ({ name }) => name).values()) {
+    const worse = requests.filter((request) => Trace.badness(request) > (control.get(request.id) ?? 0))
+    const moments = new Set(worse.map(({ at }) => at)).size
+    const [first] = worse
+    if (first === undefined || moments < lateMoments || worse.length < lateShare * requests.length) continue
+    const how = first.outcome === "answered" ? first.quality : `${first.outcome} (${first.detail})`
+    const after = Math.round(first.at - trace.faultsEndAt)
+    return {
+      detail: `${after} ms after the last fault ${first.name} is still ${how}, ${worse.length} of ${requests.length} from then on; without faults they are better`,
+      at: first.endedAt ?? first.at,
+      request: first.id
+    }
   }
+  return undefined
 }
 
 const firstDifference = (a: Trace.Trace, b: Trace.Trace): Broken | undefined => {

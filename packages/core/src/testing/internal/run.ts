@@ -7,9 +7,11 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
+import * as Scheduler from "effect/Scheduler"
 import { namesOf } from "../../Composition.ts"
 import type * as Contract from "../../Contract.ts"
 import { describe } from "../../Downstream.ts"
+import { forkBeside } from "../../internal/fork.ts"
 import * as Journal from "../../Journal.ts"
 import * as Settings from "../../Settings.ts"
 import * as Signal from "../../Signal.ts"
@@ -57,7 +59,8 @@ export const run = (setup: Setup, of: Case): Trace.Trace => {
   const pump = Pump.make({
     seed: Math.floor(draw(of.seed, of.salt, "pump") * 0x1_0000_0000),
     preemption: of.preemption,
-    traps: setup.traps
+    traps: setup.traps,
+    ownerOf: (fiber) => fiber.getRef(CurrentRequest)
   })
   const recorder = new Recorder(pump.elapsedMillis)
   const world = new World(setup, of, pump, recorder)
@@ -114,7 +117,9 @@ class World {
     this.methods = this.setup.fakes.flatMap((fake) => methodsOf(fake.contract, services, fake.client))
     const before = { fibers: this.pump.fibers(), timers: this.pump.timers() }
     yield* this.jumps()
-    yield* this.drive(services)
+    // The context as it is here has the clock, the scheduler and the counts of this run.
+    const context = Context.merge(yield* Effect.context<never>(), services)
+    yield* Effect.provideService(this.drive(context), Scheduler.PreventSchedulerYield, true)
     yield* Effect.sleep(this.setup.deadlineMillis + 1000)
     // Who hangs hangs because nothing bounds it: it stays unfinished in the trace.
     for (const [request, fiber] of this.running) {
@@ -223,13 +228,14 @@ class World {
       const asked = Effect.suspend(() =>
         traffic.request({ nth: arrival.id, draw: (purpose) => draw(seed, arrival.id, purpose) })
       )
-      const fiber = yield* Effect.forkDetach(Effect.provideContext(asked, context))
+      // It begins in a context of its own, by which its yields are drawn, and with the others of its moment.
+      const fiber = forkBeside(context, Effect.andThen(Effect.yieldNow, asked))
       this.running.set(request, fiber)
       fiber.addObserver((exit) => {
         if (this.running.delete(request)) this.recorder.ended(request, exit, journal, traffic)
       })
       const { abortAfter } = arrival
-      if (abortAfter !== undefined) yield* Effect.forkDetach(goesAway(fiber, abortAfter))
+      if (abortAfter !== undefined) forkBeside(context, goesAway(fiber, abortAfter))
     })
   }
 }
@@ -237,6 +243,7 @@ class World {
 /** A caller who goes away after a time, or between any two steps of the call. */
 const goesAway = (fiber: Fiber.Fiber<unknown, unknown>, after: number) =>
   Effect.gen(function* () {
+    yield* Effect.yieldNow
     for (let left = -after; left > 0; left--) yield* Effect.yieldNow
     if (after > 0) yield* Effect.sleep(after)
     yield* Fiber.interrupt(fiber)
