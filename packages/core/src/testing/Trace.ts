@@ -55,6 +55,8 @@ export interface Request {
   readonly name: string
   readonly at: number
   endedAt: number | undefined
+  /** The place of its end among everything that was written down. */
+  endedNth: number | undefined
   outcome: Outcome
   quality: Quality
   /** The error's word, or the defect. */

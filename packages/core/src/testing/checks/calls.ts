@@ -33,15 +33,31 @@ const callsOf = function* ({ attempts }: Trace): Iterable<ReadonlyArray<Attempt>
   }
 }
 
-/** A final word is never asked for again. */
+/** Where each request's calls of a row ended, among everything that was written down. */
+const callEnds = ({ signals }: Trace): ReadonlyMap<string, ReadonlyArray<number>> => {
+  const ends = new Map<string, Array<number>>()
+  for (const { nth, request, signal } of signals) {
+    if (signal._tag !== "CallEnded") continue
+    const key = `${request} ${rowKey(signal)}`
+    const known = ends.get(key)
+    if (known === undefined) ends.set(key, [nth])
+    else known.push(nth)
+  }
+  return ends
+}
+
+/** A final word is never asked for again by the stack that heard it; its caller may know better. */
 export const permanentIsFinal: Check = (trace) => {
   const timeouts = timeoutsOf(trace)
+  const ends = callEnds(trace)
   for (const attempts of callsOf(trace)) {
-    for (const [nth, { outcome, endedAt, circuit }] of attempts.entries()) {
+    for (const [nth, { outcome, endedAt, endedNth = 0, circuit }] of attempts.entries()) {
       if ((outcome !== "permanent" && outcome !== "violation") || endedAt === undefined) continue
       // At the very moment of a timeout either may win; a probe's word may come when nobody waits for it any more.
       const next = attempts.slice(nth + 1).find(({ at }) => at >= endedAt)
       if (next === undefined || circuit === "half-open" || timeouts.has(`${rowKey(next)} ${endedAt}`)) continue
+      const told = ends.get(`${next.request} ${rowKey(next)}`) ?? []
+      if (told.some((of) => endedNth < of && of < next.nth)) continue
       return broken(`${rowKey(next)} was asked again after a final word`, next.at, next.request)
     }
   }

@@ -51,6 +51,7 @@ export class Recorder {
       name,
       at: this.elapsed(),
       endedAt: undefined,
+      endedNth: undefined,
       outcome: "unfinished",
       quality: "fresh",
       detail: "",
@@ -62,6 +63,7 @@ export class Recorder {
 
   ended(request: Trace.Request, exit: Exit.Exit<unknown, unknown>, journal: RequestJournal, of: Traffic<never>): void {
     request.endedAt = this.elapsed()
+    request.endedNth = this.nth++
     request.degraded = journal.entries()
     if (Exit.isSuccess(exit)) {
       const said = of.judge(exit.value)

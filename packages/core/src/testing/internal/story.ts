@@ -54,13 +54,13 @@ export const text = (trace: Trace.Trace, id: number): string => {
     ...trace.attempts.filter((of) => of.request === id).flatMap(attempted),
     ...trace.signals.filter((of) => of.request === id).map(({ nth, at, signal }) => ({ nth, at, text: told(signal) }))
   ]
+  const { endedAt, endedNth, outcome, quality, detail } = request
+  if (endedAt !== undefined && endedNth !== undefined) {
+    const how = outcome === "answered" ? `answered, ${quality}` : outcome
+    lines.push({ nth: endedNth, at: endedAt, text: `it is ${how}${detail === "" ? "" : `: ${detail}`}` })
+  }
   lines.sort((a, b) => a.nth - b.nth)
-  const { endedAt, outcome, quality, detail } = request
-  const end =
-    endedAt === undefined
-      ? "it has not ended"
-      : `${ms(endedAt)}  it is ${outcome === "answered" ? `answered, ${quality}` : outcome}${detail === "" ? "" : `: ${detail}`}`
   const shown = lines.slice(0, linesMax).map(({ at, text }) => `${ms(at)}  ${text}`)
   const more = lines.length > linesMax ? [`           and ${lines.length - linesMax} more`] : []
-  return [...shown, ...more, end].join("\n")
+  return [...shown, ...more, ...(endedAt === undefined ? ["             it has not ended"] : [])].join("\n")
 }

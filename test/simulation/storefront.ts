@@ -1,0 +1,144 @@
+/** The storefront's composition as it is, with fakes where HTTP would be. */
+import { Answer, type Journal } from "@failsoft/core"
+import { Check, Fake, type Trace, Traffic } from "@failsoft/core/testing"
+import { Problem } from "@failsoft/http"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Catalog, InvalidCursor } from "../../packages/examples/src/contracts/Catalog.ts"
+import { Identity, InvalidToken } from "../../packages/examples/src/contracts/Identity.ts"
+import { Inventory, ReservationReleased, SoldOut } from "../../packages/examples/src/contracts/Inventory.ts"
+import { CardDeclined, Payments } from "../../packages/examples/src/contracts/Payments.ts"
+import { Recommendations } from "../../packages/examples/src/contracts/Recommendations.ts"
+import { UnknownSku } from "../../packages/examples/src/contracts/UnknownSku.ts"
+import { authenticate } from "../../packages/examples/src/storefront/customer.ts"
+import * as Orders from "../../packages/examples/src/storefront/Orders.ts"
+import * as productPage from "../../packages/examples/src/storefront/productPage.ts"
+import * as rings from "../../packages/examples/src/storefront/rings.ts"
+
+const product = (sku: string) => ({ sku, name: `Product ${sku}`, price: { amount: 500, currency: "EUR" } })
+
+const exists = (sku: string) => /^sku-\d+$/.test(sku)
+
+const found = <A>(sku: string, value: A) => (exists(sku) ? Effect.succeed(value) : Effect.fail(new UnknownSku({ sku })))
+
+const declinedCard = "4000-0000-0000-0002"
+
+const fakes = [
+  Fake.make(Identity, {
+    verify: ({ token }) => (token === "demo-alice" ? { customerId: "alice" } : Effect.fail(new InvalidToken()))
+  }),
+  Fake.make(Catalog, {
+    show: ({ sku }) => found(sku, product(sku)),
+    price: ({ sku }) => found(sku, product(sku)),
+    list: ({ cursor = "after-0" }) =>
+      cursor.startsWith("after-")
+        ? { items: [product("sku-1")], nextCursor: "after-20" }
+        : Effect.fail(new InvalidCursor())
+  }),
+  Fake.make(Inventory, () => {
+    const released = new Set<string>()
+    return {
+      stock: ({ sku }) => found(sku, { available: sku === "sku-13" ? 0 : 100 }),
+      reserve: ({ reservation, items }) => {
+        if (released.has(reservation)) return Effect.fail(new ReservationReleased())
+        if (items.some(({ sku }) => sku === "sku-13")) return Effect.fail(new SoldOut())
+        return { reservationId: `reservation-${reservation}` }
+      },
+      release: ({ reservation }) => void released.add(reservation)
+    }
+  }),
+  Fake.make(Payments, {
+    charge: ({ orderId, card }) =>
+      card === declinedCard ? Effect.fail(new CardDeclined()) : { chargeId: `charge-${orderId}` }
+  }),
+  Fake.make(Recommendations, { forUser: () => [{ sku: "sku-7", name: "Product 7" }] })
+] as const
+
+/** The status of a problem says whether it is our failure or the customer's. */
+const judgeProblem = (error: unknown): Traffic.Judgement =>
+  error instanceof Problem.Problem ? (error.status >= 500 ? "unavailable" : "permanent") : undefined
+
+const metaQuality = ({
+  meta
+}: {
+  readonly meta: { readonly degraded: ReadonlyArray<Pick<Journal.Entry, "quality">> }
+}) => Answer.worst(meta.degraded.map(({ quality }) => quality))
+
+const sku = ({ nth }: Traffic.Request) => `sku-${(nth % 40) + 1}`
+
+const page = Traffic.make("GET /products/:sku", (of) => productPage.show(sku(of)), {
+  judge: metaQuality,
+  judgeError: judgeProblem
+})
+
+const list = Traffic.make("GET /products", () => productPage.list(undefined), {
+  judge: metaQuality,
+  judgeError: judgeProblem
+})
+
+const order = Traffic.make(
+  "POST /orders",
+  (of) =>
+    Effect.gen(function* () {
+      const customerId = yield* authenticate("Bearer demo-alice")
+      const orders = yield* Orders.Orders
+      const card = of.draw("card") < 0.1 ? declinedCard : "4111-1111-1111-1111"
+      return yield* orders.place(customerId, `key-${of.nth}`, { items: [{ sku: sku(of), quantity: 1 }], card })
+    }),
+  {
+    judge: (placed) =>
+      placed instanceof Problem.Problem ? judgeProblem(placed) : placed.status === "pending" ? "deferred" : undefined,
+    judgeError: judgeProblem
+  }
+)
+
+const appliedOf = (trace: Trace.Trace, downstream: string, method: string) =>
+  trace.attempts.filter((of) => of.downstream === downstream && of.method === method && of.applied)
+
+/** A 503 is not charged; what is confirmed is. */
+const chargedIsTold: Check.Check = (trace) => {
+  const charged = new Set(appliedOf(trace, "payments", "charge").map(({ request }) => request))
+  for (const { id, name, outcome, quality, at, endedAt = at } of trace.requests) {
+    if (name !== "POST /orders" || outcome === "aborted") continue
+    if (outcome === "unavailable" && charged.has(id))
+      return Check.broken("it was charged and told to try again", endedAt, id)
+    if (outcome === "answered" && quality === "fresh" && !charged.has(id)) {
+      return Check.broken("it was confirmed and never charged", endedAt, id)
+    }
+  }
+  return undefined
+}
+
+/** When all is over, what is reserved was paid for. */
+const reservedIsPaid: Check.Check = (trace) => {
+  const keys = (method: string) => new Set(appliedOf(trace, "inventory", method).map((of) => of.idempotencyKey))
+  const released = keys("release")
+  const paid = new Set(appliedOf(trace, "payments", "charge").map(({ request }) => request))
+  for (const { idempotencyKey, request, at } of appliedOf(trace, "inventory", "reserve")) {
+    if (!released.has(idempotencyKey) && !paid.has(request)) {
+      return Check.broken(`${idempotencyKey} is held by an order that was not paid`, at, request)
+    }
+  }
+  return undefined
+}
+
+/** The storefront. */
+export const storefront = {
+  name: "storefront",
+  layer: Orders.layer.pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        rings.IdentityRing,
+        rings.CatalogRing,
+        rings.InventoryRing,
+        rings.PaymentsRing,
+        rings.RecommendationsRing
+      )
+    )
+  ),
+  fakes,
+  traffic: [page, list, order],
+  deadline: "2 seconds",
+  recovery: "10 seconds",
+  checks: { "who is charged is told so": chargedIsTold, "what is reserved is paid for": reservedIsPaid }
+} as const
