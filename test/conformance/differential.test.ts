@@ -6,8 +6,8 @@
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { Draw } from "@failsoft/core/testing"
 import { afterEach, assert, beforeEach, describe, it, vi } from "vitest"
-import { type Choices, choices } from "../laws/random.ts"
 import { Machine, type Outcome, ours, type Status, type Switches } from "./machine.ts"
 import { type Ending, makeOurs, type Peer, peers, type Subject } from "./subjects.ts"
 
@@ -17,7 +17,7 @@ type Op =
   | { readonly does: "abort"; readonly nth: number }
   | { readonly does: "pass"; readonly millis: number }
 
-const history = (of: Choices): ReadonlyArray<Op> => {
+const history = (of: Draw.Choices): ReadonlyArray<Op> => {
   const [final, aborts, overlap] = [of.pick([0, 0.2]), of.pick([0, 0.1]), of.pick([0.1, 0.5, 0.9])]
   const ops: Array<Op> = []
   for (let length = of.between(15, 60); ops.length < length; ) {
@@ -174,7 +174,7 @@ describe.each(peers.map((peer) => [peer.name, peer] as const))("our breaker besi
     let same = 0
     for (let seed = 1; seed <= histories; seed++) {
       vi.setSystemTime(start)
-      const ops = history(choices(seed))
+      const ops = history(Draw.choices(seed))
       const log = await lived(ops, [makeOurs(peer.windowCalls), peer.make()])
       for (const [step, [mine, theirs]] of log.entries()) {
         assert.strictEqual(mine, predicted(ops, step, ours, peer.windowCalls), `seed ${seed}, step ${step}: ours`)

@@ -5,11 +5,11 @@
  * attempts began and how the call ended: `0 100 300, answered at 300`.
  */
 import { Call, Deadline, Policy, Refused, RetryBudget, Signal, Transient } from "@failsoft/core"
+import { Pump } from "@failsoft/core/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
-import { runVirtually } from "../laws/pump.ts"
 import type { Scenario } from "./scenario.ts"
 
 type Outcome = Call.Call<string, Transient.Transient, string | Refused.Refused>
@@ -79,12 +79,12 @@ const happens = (
     return `${starts.join(" ")}${starts.length > 0 ? ", " : ""}${ending(exit)} at ${now()}`
   })
   const randomness: typeof Random.Random.Service = { nextDoubleUnsafe: () => random, nextIntUnsafe: () => 0 }
-  const exit = runVirtually(
+  const exit = Pump.run(
     Effect.scoped(program).pipe(
       Effect.provideService(Random.Random, randomness),
       Effect.provideService(Deadline.Deadline, callerDeadline)
     ),
-    () => false
+    { startMillis: 0 }
   )
   return Exit.isSuccess(exit) ? exit.value : "died"
 }

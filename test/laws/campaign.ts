@@ -1,6 +1,7 @@
 /** Runs many cases, and makes a counterexample small. */
+
+import { Draw } from "@failsoft/core/testing"
 import type { Law } from "./laws.ts"
-import { choices } from "./random.ts"
 import { firm, healthy, type Scenario, stormy, turned } from "./scenario.ts"
 import { type Maker, run, sound, type Trace } from "./world.ts"
 
@@ -31,7 +32,7 @@ export const search = (options: {
   const maker = options.maker ?? sound
   for (let nth = 0; nth < options.runs; nth++) {
     const seed = firstSeed + nth
-    const scenario = generators[options.kind](seed, choices(seed))
+    const scenario = generators[options.kind](seed, Draw.choices(seed))
     const trace = run(scenario, maker)
     options.seen?.(trace)
     for (const [law, check] of Object.entries(options.laws)) {

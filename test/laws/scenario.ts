@@ -1,5 +1,5 @@
 /** A case of the laws as plain data: a stack, what the downstream does, who calls when. */
-import type { Choices } from "./random.ts"
+import type { Draw } from "@failsoft/core/testing"
 
 /** How many run, and how many wait for how long. */
 interface Queue {
@@ -65,7 +65,7 @@ export interface Turn {
   readonly expiresAfter: number | undefined
 }
 
-const spec = (kind: Spec["kind"], of: Choices): Spec => {
+const spec = (kind: Spec["kind"], of: Draw.Choices): Spec => {
   switch (kind) {
     case "deadline":
       return { kind, millis: of.between(20, 400) }
@@ -96,7 +96,7 @@ const kinds = {
 
 const isQueue = (of: Spec): of is Extract<Spec, Queue> => of.kind === "bulkhead" || of.kind === "adaptiveLimit"
 
-const stack = (of: Choices): ReadonlyArray<Spec> => {
+const stack = (of: Draw.Choices): ReadonlyArray<Spec> => {
   const all = ["deadline", "timeout", "retry", "circuitBreaker", "bulkhead", "adaptiveLimit", "hedge"] as const
   const left: Array<Spec["kind"]> = all.filter((kind) => of.chance(kinds[kind]))
   const taken: Array<Spec> = []
@@ -107,13 +107,13 @@ const stack = (of: Choices): ReadonlyArray<Spec> => {
   return taken
 }
 
-const step = (of: Choices): Step => ({
+const step = (of: Draw.Choices): Step => ({
   does: of.pick(["answer", "answer", "permanent", "violation", "transient", "transient", "transient", "hang", "die"]),
   millis: of.chance(0.4) ? 0 : of.between(1, 150)
 })
 
 /** A random case: bursts of callers at the same moment, some of whom go away. */
-export const stormy = (seed: number, of: Choices): Scenario => ({
+export const stormy = (seed: number, of: Draw.Choices): Scenario => ({
   seed,
   stack: stack(of),
   callers: Array.from({ length: of.between(1, 14) }, () => ({
@@ -141,7 +141,7 @@ const waitersOf = (specs: ReadonlyArray<Spec>, permits: number): number => {
 }
 
 /** Nothing is wrong: no more come at once than may run or wait, and each is answered with one attempt. */
-export const healthy = (seed: number, of: Choices): Scenario => {
+export const healthy = (seed: number, of: Draw.Choices): Scenario => {
   const specs = stack(of)
   const permits = Math.min(8, ...specs.flatMap((of) => (isQueue(of) ? [of.permits] : [])))
   const burst = permits + waitersOf(specs, permits)
@@ -160,14 +160,14 @@ export const healthy = (seed: number, of: Choices): Scenario => {
 }
 
 /** The downstream is well and says its final word often; callers still come at once and go away. */
-export const firm = (seed: number, of: Choices): Scenario => {
+export const firm = (seed: number, of: Draw.Choices): Scenario => {
   const storm = stormy(seed, of)
   const steps = (): Caller["steps"] => [{ does: of.chance(0.7) ? "permanent" : "answer", millis: of.between(0, 3) }]
   return { ...storm, callers: storm.callers.map((caller) => ({ ...caller, steps: steps() })) }
 }
 
 /** A storm in which knobs are turned at random moments. */
-export const turned = (seed: number, of: Choices): Scenario => {
+export const turned = (seed: number, of: Draw.Choices): Scenario => {
   const storm = stormy(seed, of)
   const turns = Array.from({ length: of.between(1, 6) }, () => ({
     at: of.chance(0.3) ? of.between(0, 8) * 25 : of.between(0, 250),

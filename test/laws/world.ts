@@ -1,13 +1,12 @@
 /** Runs a case in virtual time, with seeded preemption, and writes down what happened. */
 import { Call, ContractViolation, Policy, Signal, Transient } from "@failsoft/core"
+import { Pump } from "@failsoft/core/testing"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import { runVirtually } from "./pump.ts"
-import { choices } from "./random.ts"
 import type { Caller, Scenario, Spec } from "./scenario.ts"
 import { envelope, turnKnobs } from "./turns.ts"
 
@@ -233,9 +232,8 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
 
 /** Runs a case; a yield may come at any operation, as on a busy machine. */
 export const run = (scenario: Scenario, maker: Maker = sound): Trace => {
-  // A stream apart from the one that made the case, so that the two are independent.
-  const of = choices(Math.imul(scenario.seed, 0x9e3779b1))
-  const exit = runVirtually(story(scenario, maker), () => of.chance(scenario.preemption))
+  const { seed, preemption } = scenario
+  const exit = Pump.run(story(scenario, maker), { seed, preemption, startMillis: 0 })
   if (Exit.isFailure(exit)) throw new Error(`seed ${scenario.seed} did not end: ${Cause.pretty(exit.cause)}`)
   return exit.value
 }

@@ -234,3 +234,15 @@ export const make = (options: Options = {}): Pump => {
     trapped: () => traps.trapped
   }
 }
+
+/**
+ * Runs an effect to its end with a pump of its own; a deadlock throws.
+ *
+ * @category running
+ * @since 0.1.0
+ */
+export const run = <A, E>(effect: Effect.Effect<A, E>, options: Options = {}): Exit.Exit<A, E> => {
+  const ended = make(options).run(effect)
+  if (ended._tag === "Ended") return ended.exit
+  throw new Error(`deadlock at ${ended.atMillis} ms: nothing is ready and nobody sleeps; ${ended.fibers} fibers wait`)
+}
