@@ -12,7 +12,7 @@
  *
  * Policies hold a bounded number of keys; never take a request id for a key.
  *
- * **Example** (a caller's tenant)
+ * **Example** (a caller's tenant; a row says `key: ({ tenant }) => tenant` instead)
  *
  * ```ts
  * import { Effect } from "effect"

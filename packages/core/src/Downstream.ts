@@ -70,8 +70,8 @@ export interface Transport<out Id extends string> {
 }
 
 /**
- * The table of a ring: a policy for each method, and a fallback for those that
- * degrade.
+ * The table of a ring: a policy for each method, a fallback for those that degrade,
+ * and the key of a call for policies that keep a state per key.
  *
  * @category models
  * @since 0.1.0
@@ -80,6 +80,8 @@ export type Table<M extends Contract.Methods> = {
   readonly [K in keyof M]: {
     readonly policy: Policy
     readonly fallback?: Fallback<Contract.SuccessOf<M[K]>, Contract.PayloadOf<M[K]>>
+    /** Whose call it is, for policies with a state per key: a tenant, a host, a carrier. */
+    readonly key?: (payload: Contract.PayloadOf<M[K]>) => string
   }
 }
 

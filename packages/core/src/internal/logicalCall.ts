@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Result from "effect/Result"
 import * as Answer from "../Answer.ts"
 import { Attempt } from "../Attempt.ts"
+import { CallKey } from "../CallKey.ts"
 import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
@@ -34,6 +35,8 @@ export interface MethodOf {
   readonly classifier: Classifier
   readonly intercept: Interceptor
   readonly steps: ReadonlyArray<Fallback.Instance>
+  /** Whose call one with this payload is. */
+  readonly keyOf: ((payload: unknown) => string) | undefined
   /** A faithful text form of a payload; throws where there is none. */
   readonly encode: (payload: unknown) => unknown
   readonly observations: Observations
@@ -88,10 +91,21 @@ class LogicalCall implements Fallback.Request, Sent {
     const told = row.bus.active
       ? Effect.onInterrupt(settled, () => Effect.sync(() => this.tell("interrupted")))
       : settled
-    if (this.fiber.getRef(Attempt) === 0) return told
+    const keyed = this.of.keyOf === undefined ? told : this.underKey(told, this.of.keyOf)
+    if (this.fiber.getRef(Attempt) === 0) return keyed
     // A call of its own: whoever calls it may be a retry of another downstream.
     observations.nestedRetries++
-    return Effect.provideService(told, Attempt, 0)
+    return Effect.provideService(keyed, Attempt, 0)
+  }
+
+  private underKey(call: AnyEffect, keyOf: (payload: unknown) => string): AnyEffect {
+    try {
+      return Effect.provideService(call, CallKey, keyOf(this.payload))
+    } catch (defect) {
+      // It must not break a page that the contract keeps up: the call goes on without a key, and somebody is told.
+      const { downstream, method } = this.of.row
+      return Effect.andThen(Effect.logError(`the key of ${downstream}/${method} ended with a defect`, defect), call)
+    }
   }
 
   private settled(result: Result.Result<unknown, unknown>): AnyEffect {

@@ -29,6 +29,8 @@ import type { Build } from "./shared.ts"
 interface TableRow {
   readonly policy: Policy.Policy
   readonly fallback?: Fallback.Fallback<unknown, never>
+  /** Its payload is the method's own. */
+  readonly key?: (payload: never) => string
 }
 
 const descriptions = Symbol.for("@failsoft/core/description")
@@ -97,7 +99,7 @@ const makeMethod = (
   row: Policy.Row,
   method: Contract.Method,
   raw: RawCall,
-  { policy, fallback }: TableRow,
+  { policy, fallback, key }: TableRow,
   settings: SettingsRegistry
 ) =>
   Effect.gen(function* () {
@@ -115,6 +117,8 @@ const makeMethod = (
       classifier: new Classifier(row, method),
       intercept: built.intercept,
       steps,
+      // The types of the table gave it the payload of its method.
+      keyOf: key as ((payload: unknown) => string) | undefined,
       encode,
       observations
     }
