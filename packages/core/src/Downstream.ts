@@ -57,7 +57,7 @@ import type { Description } from "./internal/description.ts"
 import * as ring from "./internal/ring.ts"
 import type { Policy } from "./Policy.ts"
 
-export type { Description, MethodDescription, PolicyDescription } from "./internal/description.ts"
+export type { Description, MethodDescription, PolicyDescription, StepDescription } from "./internal/description.ts"
 
 /**
  * The identifier of a downstream's raw calls in an effect's requirements.

@@ -141,7 +141,9 @@ export const explain = (of: object, options: Options = {}): Explanation => {
 
 const explained = (downstream: string, method: MethodDescription, options: Options): ExplainedMethod => {
   const steps = [...method.policies.map(policyInWords), downstream]
-  const fallbacks = method.fallback.map(({ kind, quality }) => `${kind} (${quality})`)
+  const fallbacks = method.fallback.map(
+    ({ kind, quality, knobs }) => `${kind} (${quality})${knobs["enabled"] === false ? " [off]" : ""}`
+  )
   const upstream = options.upstreamLoad ?? 1
   return {
     name: method.name,
@@ -149,18 +151,29 @@ const explained = (downstream: string, method: MethodDescription, options: Optio
     onOutage: method.onOutage,
     picture: [...(fallbacks.length > 0 ? [`fallback ${fallbacks.join(", ")}`] : []), ...steps].join(" > "),
     steps,
-    settings: method.policies.flatMap((policy) =>
-      Object.entries(policy.knobs).map(([knob, value]) => ({
-        name: `${policy.address}.${knob}`,
+    settings: [...method.policies, ...method.fallback].flatMap(({ address, knobs, origins }) =>
+      Object.entries(knobs).map(([knob, value]) => ({
+        name: `${address}.${knob}`,
         value,
-        origin: policy.origins[knob] ?? "code"
+        origin: origins[knob] ?? "code"
       }))
     ),
     worstLatencyMillis: Number.isFinite(method.worstLatencyMillis) ? method.worstLatencyMillis : null,
     worstLoad: upstream * method.worstLoad,
-    warnings: [...method.warnings, ...amplification(method, upstream), ...tooSmall(method, options)]
+    warnings: [
+      ...method.warnings,
+      ...amplification(method, upstream),
+      ...tooSmall(method, options),
+      ...withoutFallback(method)
+    ]
   }
 }
+
+/** A `degrade` method always keeps a step that answers. */
+const withoutFallback = ({ fallback, onOutage }: MethodDescription): ReadonlyArray<string> =>
+  onOutage === "degrade-or-fail" && fallback.every(({ knobs }) => knobs["enabled"] === false)
+    ? ["every step of the fallback is off: an outage fails the calls"]
+    : []
 
 const retries = ({ policies }: MethodDescription): ReadonlyArray<PolicyDescription> =>
   policies.filter(({ kind, knobs }) => kind === "retry" && Number(knobs["times"]) > 0)

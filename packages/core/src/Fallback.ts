@@ -12,7 +12,8 @@
  * **Gotchas**
  *
  * Permanent errors never reach a fallback: "card declined" is an answer, not an
- * outage. A step that fails or dies passes on to the next one.
+ * outage. A step that fails or dies passes on to the next one, as does one that was
+ * switched off (`downstream/method/fallback.stale.enabled`).
  *
  * **Example** (the last good answer, else an empty list)
  *
@@ -28,12 +29,13 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Answer, DegradedQuality } from "./Answer.ts"
 import type { Build } from "./internal/shared.ts"
 import { sharedByValue } from "./internal/shared.ts"
+import * as Knob from "./Knob.ts"
 import type { Facts } from "./Policy.ts"
 import type { Unavailable } from "./Unavailable.ts"
 
@@ -60,20 +62,34 @@ export interface Request {
 }
 
 /**
- * The living step of a built ring. `answer` gives nothing where the step has
- * nothing to give; `observe` sees each fresh answer.
+ * What a step's `make` returns: `answer` gives nothing where the step has nothing to
+ * give, `observe` sees each fresh answer, `changed` is called once knobs were turned.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Instance {
+export interface Living {
   readonly answer: (request: Request, failure: Unavailable) => Effect.Effect<Option.Option<Answer<unknown>>>
   readonly observe?: (request: Request, value: unknown) => void
+  readonly changed?: () => void
 }
 
 /**
- * One step: its kind, its quality, its knobs, what is wrong with them, and how to
- * build it.
+ * The living step of a built ring, with the values of its knobs as they are now.
+ * `assign` turns several at once; it does not check them. A step that is not
+ * `enabled` has no answer, and goes on observing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Instance extends Omit<Living, "changed"> {
+  readonly values: Facts
+  readonly assign: (values: Facts) => void
+}
+
+/**
+ * One step: its kind, its quality, whether it always answers, its knobs (`enabled`
+ * and those of its kind), what is wrong with values of them, and how to build it.
  *
  * @category models
  * @since 0.1.0
@@ -81,8 +97,9 @@ export interface Instance {
 export interface Step {
   readonly kind: string
   readonly quality: DegradedQuality
-  readonly knobs: Facts
-  readonly problems: ReadonlyArray<string>
+  readonly total: boolean
+  readonly knobs: Knob.Knobs
+  readonly problems: (values: Facts) => ReadonlyArray<string>
   readonly build: Effect.Effect<Instance, never, Build>
 }
 
@@ -99,27 +116,59 @@ export interface Fallback<out A, in Payload = unknown, out Marks extends Mark = 
   readonly [types]?: { readonly answer: A; readonly payload: (payload: Payload) => void; readonly marks: Marks }
 }
 
+/** Where the type has marks, the value has them too: types are gone when a setting is judged. */
+type Marked<Marks extends Mark> = [Marks] extends [never] ? unknown : { readonly marks: ReadonlyArray<Marks> }
+
 /**
  * Makes a fallback of one step: the way in which those of this package are made.
- * The same value in two rows is the same state.
+ * The same value in two rows is the same state. The values that `make` is given are
+ * live, so read them at each decision and do not keep them. Each step has a knob
+ * `enabled` beside its own.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fromInstance = <A, Payload = unknown, Marks extends Mark = never>(options: {
-  readonly kind: string
-  readonly quality: DegradedQuality
-  readonly knobs?: Facts
-  readonly problems?: ReadonlyArray<string>
-  readonly make: Effect.Effect<Instance, never, Scope.Scope>
-}): Fallback<A, Payload, Marks> => ({
-  steps: [
-    {
-      kind: options.kind,
-      quality: options.quality,
-      knobs: options.knobs ?? {},
-      problems: options.problems ?? [],
-      build: sharedByValue(options.make)
-    }
-  ]
+export const fromInstance = <
+  A,
+  Payload = unknown,
+  Marks extends Mark = never,
+  const K extends Knob.Knobs = Record<never, never>
+>(
+  options: {
+    readonly kind: string
+    readonly quality: DegradedQuality
+    readonly marks?: ReadonlyArray<Mark>
+    readonly knobs?: K
+    readonly make: (values: Knob.Values<K>) => Effect.Effect<Living, never, Scope.Scope>
+  } & Marked<Marks>
+): Fallback<A, Payload, Marks> => {
+  const knobs: Knob.Knobs = { ...options.knobs, enabled: Knob.flag(true) }
+  return {
+    steps: [
+      {
+        kind: options.kind,
+        quality: options.quality,
+        total: options.marks?.includes("partial") !== true,
+        knobs,
+        problems: (values) => Knob.problemsOf(knobs, values),
+        build: sharedByValue(
+          Effect.suspend(() => {
+            const values: Record<string, Knob.Value> = { ...Knob.initials(knobs) }
+            // `values` holds one value for each knob of K.
+            return Effect.map(options.make(values as Knob.Values<K>), (living) => instanceOf(living, values))
+          })
+        )
+      }
+    ]
+  }
+}
+
+const instanceOf = (living: Living, values: Record<string, Knob.Value>): Instance => ({
+  answer: (request, failure) => (values["enabled"] === true ? living.answer(request, failure) : Effect.succeedNone),
+  ...(living.observe === undefined ? {} : { observe: (request, value) => living.observe?.(request, value) }),
+  values,
+  assign: (next) => {
+    Object.assign(values, next)
+    living.changed?.()
+  }
 })

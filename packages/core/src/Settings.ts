@@ -5,7 +5,8 @@
  * **Details**
  *
  * A ring whose layer is built below {@link layer} registers its knobs as
- * `downstream/method/policy.knob`. Each has one effective value, which comes from
+ * `downstream/method/policy.knob`, those of the steps of its fallbacks as
+ * `downstream/method/fallback.<kind>.knob`. Each has one effective value, which comes from
  * the highest of its sources: **code < file < environment < flag < admin**. A
  * policy value that several rows share has one value under several names; a change
  * by any of them changes that one.
@@ -67,6 +68,8 @@ import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type { OnOutage } from "./Contract.ts"
+import type * as Fallback from "./Fallback.ts"
 import { type Edit, Registry as State } from "./internal/registry.ts"
 import type { Value } from "./Knob.ts"
 import type * as Policy from "./Policy.ts"
@@ -186,6 +189,19 @@ export interface RegisteredRow {
   /** The latency budget of the contract, in milliseconds. */
   readonly budgetMillis: number
   readonly parts: Policy.Built["parts"]
+  readonly fallback?: RegisteredFallback
+}
+
+/**
+ * The fallback of a registered row: its living steps, and what the contract promises
+ * in an outage.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RegisteredFallback {
+  readonly onOutage: OnOutage
+  readonly steps: ReadonlyArray<{ readonly step: Fallback.Step; readonly instance: Fallback.Instance }>
 }
 
 /**

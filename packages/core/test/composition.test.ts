@@ -113,7 +113,7 @@ describe("a stack that cannot work", () => {
       assert.instanceOf(failure, Composition.InvalidComposition)
       assert.lengthOf(failure.problems, 3)
       assert.match(failure.message, /shop\/show: timeout\.limitMillis \(200 ms\)/)
-      assert.match(failure.message, /shop\/peek: stale\.entriesMax must be a whole number of at least 1/)
+      assert.match(failure.message, /shop\/peek: fallback\.stale\.entriesMax must be a whole number of at least 1/)
       assert.match(
         failure.message,
         /shop\/charge: deadline\.limitMillis \(5000 ms\): a call may take 5000 ms, which is longer than the contract's info\.budget \(2000 ms\)/

@@ -107,12 +107,14 @@ describe("a good answer needs no fallback to be well", () => {
   const observes = Fallback.fromInstance<string, unknown, "partial">({
     kind: "observes",
     quality: "stale",
-    make: Effect.succeed({
-      answer: () => Effect.succeedNone,
-      observe: () => {
-        throw new Error("cannot remember")
-      }
-    })
+    marks: ["partial"],
+    make: () =>
+      Effect.succeed({
+        answer: () => Effect.succeedNone,
+        observe: () => {
+          throw new Error("cannot remember")
+        }
+      })
   })
 
   it.effect("a payload without a text form, and a memory that throws", () =>
@@ -157,7 +159,8 @@ describe("a degrading method always answers", () => {
     Fallback.fromInstance<string, unknown, "partial">({
       kind: "x",
       quality: "partial",
-      make: Effect.succeed({ answer })
+      marks: ["partial"],
+      make: () => Effect.succeed({ answer })
     })
 
   it.effect.each([

@@ -5,8 +5,7 @@ import * as Option from "effect/Option"
 import * as Answer from "../Answer.ts"
 import * as Deadline from "../Deadline.ts"
 import * as Fallback from "../Fallback.ts"
-import { toMillis } from "../internal/duration.ts"
-import { durationProblems } from "../internal/problems.ts"
+import * as Knob from "../Knob.ts"
 import type { Unavailable } from "../Unavailable.ts"
 
 /** The answer of an effect within its limit; nothing where it fails, dies or is late. */
@@ -37,21 +36,22 @@ export const compute = <A, Payload>(options: {
   readonly within?: Duration.Input
 }): Fallback.Fallback<A, Payload, "partial"> => {
   const quality = options.quality ?? "substituted"
-  const within = options.within ?? "100 millis"
-  return Fallback.fromInstance<A, Payload, "partial">({
+  const knobs = { withinMillis: Knob.millis(options.within ?? "100 millis") }
+  return Fallback.fromInstance<A, Payload, "partial", typeof knobs>({
     kind: "compute",
     quality,
-    knobs: { withinMillis: toMillis(within) },
-    problems: durationProblems("within", within),
-    make: Effect.succeed({
-      answer: (request, failure) =>
-        attempt(
-          // The ring gives only payloads of its own method; `Payload` says so to the caller.
-          Effect.suspend(() => options.compute(request.payload as Payload, failure)),
-          toMillis(within),
-          { quality, reason: failure.reason }
-        )
-    })
+    marks: ["partial"],
+    knobs,
+    make: (values) =>
+      Effect.succeed({
+        answer: (request, failure) =>
+          attempt(
+            // The ring gives only payloads of its own method; `Payload` says so to the caller.
+            Effect.suspend(() => options.compute(request.payload as Payload, failure)),
+            values.withinMillis,
+            { quality, reason: failure.reason }
+          )
+      })
   })
 }
 
@@ -67,22 +67,23 @@ export const enqueue = <A, Payload>(options: {
   readonly offer: (payload: Payload, idempotencyKey: string) => Effect.Effect<A, unknown>
   readonly within?: Duration.Input
 }): Fallback.Fallback<A, Payload, "partial" | "enqueues"> => {
-  const within = options.within ?? "100 millis"
-  return Fallback.fromInstance<A, Payload, "partial" | "enqueues">({
+  const knobs = { withinMillis: Knob.millis(options.within ?? "100 millis") }
+  return Fallback.fromInstance<A, Payload, "partial" | "enqueues", typeof knobs>({
     kind: "enqueue",
     quality: "deferred",
-    knobs: { withinMillis: toMillis(within) },
-    problems: durationProblems("within", within),
-    make: Effect.succeed({
-      answer: (request, failure) => {
-        const key = request.idempotencyKey()
-        if (key === undefined) return Effect.succeedNone
-        return attempt(
-          Effect.suspend(() => options.offer(request.payload as Payload, key)),
-          toMillis(within),
-          { quality: "deferred", reason: failure.reason }
-        )
-      }
-    })
+    marks: ["partial", "enqueues"],
+    knobs,
+    make: (values) =>
+      Effect.succeed({
+        answer: (request, failure) => {
+          const key = request.idempotencyKey()
+          if (key === undefined) return Effect.succeedNone
+          return attempt(
+            Effect.suspend(() => options.offer(request.payload as Payload, key)),
+            values.withinMillis,
+            { quality: "deferred", reason: failure.reason }
+          )
+        }
+      })
   })
 }

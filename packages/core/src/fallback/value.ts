@@ -6,9 +6,10 @@ import * as Fallback from "../Fallback.ts"
 const constant = (kind: string, quality: Answer.DegradedQuality, value: unknown) => ({
   kind,
   quality,
-  make: Effect.succeed<Fallback.Instance>({
-    answer: (_, failure) => Effect.succeedSome(Answer.degraded(value, { quality, reason: failure.reason }))
-  })
+  make: () =>
+    Effect.succeed<Fallback.Living>({
+      answer: (_, failure) => Effect.succeedSome(Answer.degraded(value, { quality, reason: failure.reason }))
+    })
 })
 
 /**

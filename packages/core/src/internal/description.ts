@@ -23,6 +23,22 @@ export interface PolicyDescription {
 }
 
 /**
+ * One step of a fallback: its kind, its quality, its name, its address as
+ * `downstream/method/fallback.kind`, and its knobs with the origin of each value.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StepDescription {
+  readonly kind: string
+  readonly quality: string
+  readonly name: string
+  readonly address: string
+  readonly knobs: Facts
+  readonly origins: Readonly<Record<string, Origin>>
+}
+
+/**
  * One method with its policies, outermost first, its fallback's steps, and what
  * was observed of it.
  *
@@ -44,7 +60,7 @@ export interface MethodDescription {
   readonly meanMillis?: number
   /** How many of its calls were a retry of another ring. */
   readonly nestedRetries: number
-  readonly fallback: ReadonlyArray<{ readonly kind: string; readonly quality: string; readonly knobs: Facts }>
+  readonly fallback: ReadonlyArray<StepDescription>
   readonly observed: Observed
 }
 

@@ -4,26 +4,20 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import {
-  InvalidComposition,
-  namesOf,
-  problemsOf,
-  problemsOfBudget,
-  warningsOf,
-  worstLatencyMillis,
-  worstLoad
-} from "../Composition.ts"
+import { InvalidComposition, problemsOf, problemsOfBudget } from "../Composition.ts"
 import type * as Contract from "../Contract.ts"
 import type * as Fallback from "../Fallback.ts"
 import * as Policy from "../Policy.ts"
 import { type RegisteredRow, Registry, type SettingsRegistry } from "../Settings.ts"
 import * as Signal from "../Signal.ts"
+import { describeMethod } from "./describeMethod.ts"
 import type { Description, MethodDescription } from "./description.ts"
 import { toMillis } from "./duration.ts"
 import { type MethodOf, start } from "./logicalCall.ts"
 import { Observations } from "./observations.ts"
 import { Classifier, type RawCall } from "./rawCall.ts"
 import type { Build } from "./shared.ts"
+import { problemsOfSteps } from "./steps.ts"
 
 /** A row as the ring sees it; the types of the table hold before it comes here. */
 interface TableRow {
@@ -61,10 +55,11 @@ export const make = <M extends Contract.Methods, I>(
     for (const [name, method] of Object.entries(contract.methods)) {
       const row = { downstream: contract.name, method: name, bus }
       const of = demand(table[name], name)
-      const built = yield* makeMethod(transport.key, row, method, demand(raw[name], name), of, settings)
+      const budgetMillis = toMillis(contract.info.budget)
+      const built = yield* makeMethod(transport.key, row, method, demand(raw[name], name), of, budgetMillis, settings)
       client[name] = built.call
       methods.push(built.describe)
-      rows.push({ row, policy: of.policy, budgetMillis: toMillis(contract.info.budget), parts: built.parts })
+      rows.push(built.registered)
     }
     // Before the first call, so that it meets what a file or the environment says.
     const registered = yield* settings.register(rows)
@@ -90,7 +85,7 @@ const problemsOfRow = (contract: Contract.Contract, name: string, row: TableRow 
     : [
         ...problemsOf(row.policy),
         ...problemsOfBudget(row.policy, toMillis(contract.info.budget)),
-        ...(row.fallback?.steps ?? []).flatMap((step) => step.problems.map((problem) => `${step.kind}.${problem}`))
+        ...problemsOfSteps(contract.methods[name]?.onOutage ?? "fail", row.policy.parts, row.fallback?.steps ?? [])
       ]
   ).map((problem) => `${contract.name}/${name}: ${problem}`)
 
@@ -100,6 +95,7 @@ const makeMethod = (
   method: Contract.Method,
   raw: RawCall,
   { policy, fallback, key }: TableRow,
+  budgetMillis: number,
   settings: SettingsRegistry
 ) =>
   Effect.gen(function* () {
@@ -107,7 +103,6 @@ const makeMethod = (
     const steps = yield* Effect.forEach(fallback?.steps ?? [], (step) => step.build)
     // The JSON codec throws where a payload has no faithful text form; two payloads never share a key.
     const encode = Schema.encodeUnknownSync(Schema.toCodecJson(method.payload))
-    const names = namesOf(policy.parts)
     const observations = new Observations()
     const of: MethodOf = {
       id,
@@ -123,43 +118,22 @@ const makeMethod = (
       observations
     }
 
+    const registered: RegisteredRow = {
+      row,
+      policy,
+      budgetMillis,
+      parts: built.parts,
+      fallback: {
+        onOutage: method.onOutage,
+        steps: (fallback?.steps ?? []).flatMap((step, nth) => {
+          const instance = steps[nth]
+          return instance === undefined ? [] : [{ step, instance }]
+        })
+      }
+    }
     return {
       call: (payload: unknown) => start(of, payload),
-      parts: built.parts,
-      describe: (registered: string): MethodDescription => ({
-        name: row.method,
-        idempotency: method.idempotency,
-        onOutage: method.onOutage,
-        policies: built.parts.map(({ part, instance }, at) => {
-          const name = names[at] ?? part.name
-          const address = `${registered}/${row.method}/${name}`
-          return {
-            kind: part.kind,
-            name,
-            address,
-            knobs: { ...instance.values },
-            origins: Object.fromEntries(
-              Object.keys(instance.values).map((knob) => [knob, settings.get(`${address}.${knob}`)?.origin ?? "code"])
-            ),
-            state: instance.state(),
-            controls: Object.keys(instance.controls)
-          }
-        }),
-        ...figures(policy, built.parts),
-        ...(observations.meanMillis === undefined ? {} : { meanMillis: observations.meanMillis }),
-        nestedRetries: observations.nestedRetries,
-        fallback: (fallback?.steps ?? []).map(({ kind, quality, knobs }) => ({ kind, quality, knobs })),
-        observed: observations.observed
-      })
+      registered,
+      describe: (downstream: string) => describeMethod(registered, method, observations, settings, downstream)
     }
   })
-
-/** What follows from the values that are in force. */
-const figures = (policy: Policy.Policy, parts: Policy.Built["parts"]) => {
-  const valuesOf = (of: Policy.Part): Policy.Facts => parts.find(({ part }) => part === of)?.instance.values ?? {}
-  return {
-    worstLatencyMillis: worstLatencyMillis(policy, valuesOf),
-    worstLoad: worstLoad(policy, valuesOf),
-    warnings: warningsOf(policy, valuesOf)
-  }
-}

@@ -1,4 +1,5 @@
 /** What the registry of settings is made of: entries of sources, and cells, which are knobs under all of their names. */
+import type { Step } from "../../Fallback.ts"
 import type { Knob, Value } from "../../Knob.ts"
 import type { Instance, Part } from "../../Policy.ts"
 import type { Origin, RegisteredRow, Source } from "../../Settings.ts"
@@ -19,7 +20,7 @@ export type Held = Readonly<Record<Source, ReadonlyMap<string, Entry>>>
 /** What has the values of knobs and can be told others. */
 export type Turnable = Pick<Instance, "values" | "assign">
 
-/** One knob of one living policy. */
+/** One knob of one living policy, or of one living step of a fallback. */
 export interface Cell {
   readonly of: Turnable
   readonly knobName: string
@@ -36,7 +37,9 @@ export interface Cell {
 export interface Placed extends RegisteredRow {
   readonly downstream: string
   readonly cells: Array<Cell>
-  readonly instances: ReadonlyMap<Part, Instance>
+  /** What lives of each policy and each step. */
+  readonly living: ReadonlyMap<Part | Step, Turnable>
+  /** Of its policies, in their order. */
   readonly addresses: ReadonlyArray<string>
 }
 

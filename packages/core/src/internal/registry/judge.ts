@@ -1,7 +1,9 @@
 /** Whether what sources say fits the stacks, now and whenever a value ends. */
 import { problemsOf, problemsOfBudget } from "../../Composition.ts"
+import type { Step } from "../../Fallback.ts"
 import type { Value } from "../../Knob.ts"
 import type { Facts, Part } from "../../Policy.ts"
+import { problemsOfSteps } from "../steps.ts"
 import type { Held, Placed } from "./cell.ts"
 import { entryIn, entryOf, sources } from "./layers.ts"
 
@@ -36,6 +38,11 @@ const problemsAt = (row: Placed, held: Held, moment: number): ReadonlyArray<stri
     values.set(cell.of.values, of)
     of[cell.knobName] = entryOf(held, cell, moment)?.entry.value ?? cell.knob.initial
   }
-  const valuesOf = (part: Part): Facts => values.get(row.instances.get(part)?.values ?? {}) ?? {}
-  return [...problemsOf(row.policy, valuesOf), ...problemsOfBudget(row.policy, row.budgetMillis, valuesOf)]
+  const valuesOf = (of: Part | Step): Facts => values.get(row.living.get(of)?.values ?? {}) ?? {}
+  const steps = row.fallback?.steps.map(({ step }) => step) ?? []
+  return [
+    ...problemsOf(row.policy, valuesOf),
+    ...problemsOfBudget(row.policy, row.budgetMillis, valuesOf),
+    ...(row.fallback === undefined ? [] : problemsOfSteps(row.fallback.onOutage, row.policy.parts, steps, valuesOf))
+  ]
 }

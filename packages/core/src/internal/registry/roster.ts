@@ -1,8 +1,10 @@
 /** Who is registered: the rows of each ring, and the cells under their names. */
 import { namesOf } from "../../Composition.ts"
+import type { Step } from "../../Fallback.ts"
 import type { Knobs } from "../../Knob.ts"
-import type { Facts } from "../../Policy.ts"
+import type { Facts, Part } from "../../Policy.ts"
 import type { RegisteredRow } from "../../Settings.ts"
+import { namesOfSteps } from "../steps.ts"
 import type { Cell, Placed, Registration, Turnable } from "./cell.ts"
 
 export class Roster {
@@ -49,16 +51,28 @@ export class Roster {
 
   private place(given: RegisteredRow, downstream: string, now: number): Placed {
     const names = namesOf(given.policy.parts)
-    const addresses = given.parts.map(({ part }, nth) => `${downstream}/${given.row.method}/${names[nth] ?? part.name}`)
+    const steps = given.fallback?.steps ?? []
+    const stepNames = namesOfSteps(
+      given.policy.parts,
+      steps.map(({ step }) => step)
+    )
+    const at = (name: string | undefined) => `${downstream}/${given.row.method}/${name ?? ""}`
+    const addresses = given.parts.map(({ part }, nth) => at(names[nth] ?? part.name))
     const row: Placed = {
       ...given,
       downstream,
       addresses,
       cells: [],
-      instances: new Map(given.parts.map(({ part, instance }) => [part, instance]))
+      living: new Map<Part | Step, Turnable>([
+        ...given.parts.map(({ part, instance }) => [part, instance] as const),
+        ...steps.map(({ step, instance }) => [step, instance] as const)
+      ])
     }
     given.parts.forEach(({ part, instance }, nth) => {
       this.placeKnobs(row, addresses[nth] ?? "", part.knobs, instance, now)
+    })
+    steps.forEach(({ step, instance }, nth) => {
+      this.placeKnobs(row, at(stepNames[nth]), step.knobs, instance, now)
     })
     return row
   }
