@@ -236,8 +236,11 @@ export const test = <R, E, const Fakes extends ReadonlyArray<Fake<unknown>>>(
 ): campaign.Outcome => {
   const of = campaignOf(options)
   const outcome = campaign.search(of)
-  if (outcome.found !== undefined) {
-    throw new PromiseBroken(reports.text(outcome, outcome.found, of.host), outcome)
+  const { found } = outcome
+  if (found !== undefined) {
+    const kept = of.host.keep(of.name, `${campaign.fileOf(found.case)}.html`, reports.page(of.name, found, of.host))
+    const more = kept === undefined ? "" : `\nas a page: ${kept}`
+    throw new PromiseBroken(reports.text(outcome, found, of.host) + more, outcome)
   }
   const never = Object.keys(options.sometimes ?? {}).filter((name) => outcome.sometimes[name] === 0)
   if (never.length > 0 && of.replay === undefined) {

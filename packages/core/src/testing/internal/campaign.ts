@@ -117,6 +117,9 @@ const slug = (text: string) =>
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-|-$/g, "")
 
+/** The name of a case's files. */
+export const fileOf = ({ rule, seed }: Case.Case) => `${slug(rule)}-${seed}`
+
 class Running {
   runs = 0
   readonly matrix: Array<Cell> = []
@@ -148,7 +151,7 @@ class Running {
     const file =
       stage === "kept case" || stage === "replay"
         ? undefined
-        : of.host.keep(of.name, `${slug(record.rule)}-${record.seed}.json`, `${JSON.stringify(record, null, 2)}\n`)
+        : of.host.keep(of.name, `${fileOf(record)}.json`, `${JSON.stringify(record, null, 2)}\n`)
     return { stage, run: small.of, judged: small.judged, runs: this.runs, shrinkRuns: small.runs, file, case: record }
   }
 

@@ -52,15 +52,14 @@ const well: Met = { decision: { _tag: "Serve", delayMillis: 0 }, delayMillis: 0,
 /** One byte of an answer that drips takes so long. */
 const dripMillis = 200
 
-const has = (targets: ReadonlyArray<string>, downstream: string, method: string): boolean =>
-  targets.some((target) => target === downstream || target === `${downstream}/${method}`)
-
 /** A plan that is being lived through. */
 export class Interpreter {
   private readonly active: ReadonlyArray<Active>
   private readonly seed: number
   private readonly elapsed: () => number
   private readonly inFlight = new Map<string, number>()
+  /** The faults that may meet a method at some time, by its name. */
+  private readonly byMethod = new Map<string, ReadonlyArray<Active>>()
   /** How many calls each request has made to each method, so that draws have a key. */
   private readonly asked = new Map<string, number>()
 
@@ -117,7 +116,8 @@ export class Interpreter {
     serve: () => Raw,
     onMet: (met: Met) => void
   ): Raw {
-    if (this.active.length === 0) {
+    const faults = this.of(downstream, method)
+    if (faults.length === 0) {
       onMet(well)
       return serve()
     }
@@ -126,7 +126,7 @@ export class Interpreter {
       Effect.suspend(() => {
         const running = (this.inFlight.get(downstream) ?? 0) + 1
         this.inFlight.set(downstream, running)
-        const met = this.meet(downstream, method, request, running)
+        const met = this.meet(faults, `${downstream}/${method}`, request, running)
         onMet(met)
         return Effect.onExit(restore(this.done(met, words, serve)), () =>
           Effect.sync(() => this.inFlight.set(downstream, (this.inFlight.get(downstream) ?? 1) - 1))
@@ -135,17 +135,25 @@ export class Interpreter {
     )
   }
 
-  private meet(downstream: string, method: string, request: number, inFlight: number): Met {
+  private of(downstream: string, method: string): ReadonlyArray<Active> {
+    const name = `${downstream}/${method}`
+    const known = this.byMethod.get(name)
+    if (known !== undefined) return known
+    const faults = this.active.filter(({ targets }) => targets.some((of) => of === downstream || of === name))
+    this.byMethod.set(name, faults)
+    return faults
+  }
+
+  private meet(faults: ReadonlyArray<Active>, name: string, request: number, inFlight: number): Met {
     const now = this.elapsed()
-    const key = `${request} ${downstream}/${method}`
+    const key = `${request} ${name}`
     const nth = this.asked.get(key) ?? 0
     this.asked.set(key, nth + 1)
     let delayMillis = 0
     const kinds: Array<PlannedFault["kind"]> = []
-    for (const active of this.active) {
+    for (const active of faults) {
       const { fault } = active
       if (now < fault.from || now >= fault.until + (fault.recoverMillis ?? 0)) continue
-      if (!has(active.targets, downstream, method)) continue
       if (fault.first !== undefined && active.met >= fault.first) continue
       // A fault that fades meets fewer and fewer.
       const fading = (now - fault.until) / (fault.recoverMillis ?? 1)

@@ -10,6 +10,7 @@ import type * as Contract from "../../Contract.ts"
 import { isContractViolation } from "../../ContractViolation.ts"
 import * as hints from "../../internal/hints.ts"
 import type { RequestJournal } from "../../Journal.ts"
+import type { Instance } from "../../Policy.ts"
 import { Refused } from "../../Refused.ts"
 import type { RegisteredRow } from "../../Settings.ts"
 import type { Signal } from "../../Signal.ts"
@@ -30,6 +31,7 @@ export class Recorder {
   readonly attempts: Array<Trace.Attempt> = []
   readonly signals: Array<Trace.Told> = []
   readonly rows: Array<RegisteredRow> = []
+  private readonly breakers = new Map<string, Instance | null>()
   private readonly elapsed: () => number
   private nth = 0
 
@@ -155,15 +157,21 @@ export class Recorder {
   }
 
   private circuitOf(downstream: string, method: string): string | undefined {
+    const name = `${downstream}/${method}`
+    const known = this.breakers.get(name)
+    const breaker = known === undefined ? this.breakerOf(downstream, method) : known
+    if (known === undefined) this.breakers.set(name, breaker)
+    const circuit = breaker?.state()["circuit"]
+    return typeof circuit === "string" ? circuit : undefined
+  }
+
+  /** The breaker of a row, `null` where it has none. */
+  private breakerOf(downstream: string, method: string): Instance | null {
     for (const { row, parts } of this.rows) {
       if (row.downstream !== downstream || row.method !== method) continue
-      for (const { part, instance } of parts) {
-        if (part.kind !== "circuitBreaker") continue
-        const { circuit } = instance.state()
-        return typeof circuit === "string" ? circuit : undefined
-      }
+      return parts.find(({ part }) => part.kind === "circuitBreaker")?.instance ?? null
     }
-    return undefined
+    return null
   }
 }
 

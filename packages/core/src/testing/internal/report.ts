@@ -1,6 +1,7 @@
 /** A counterexample as a person reads it. */
 import type { Host } from "../Host.ts"
 import type { Found, Outcome } from "./campaign.ts"
+import { html } from "./html.ts"
 import * as story from "./story.ts"
 import * as timeline from "./timeline.ts"
 
@@ -49,4 +50,21 @@ export const text = (outcome: Outcome, found: Found, host: Host): string => {
     ...(facts.length > 0 ? [facts.join(", ")] : []),
     `replay: ${replayLine(found, host)}`
   ].join("\n")
+}
+
+/** The same as a page of its own. */
+export const page = (name: string, found: Found, host: Host): string => {
+  const { trace, violation } = found.judged
+  if (violation === undefined) return ""
+  const { detail, at, request, rule } = violation
+  return html(trace, {
+    title: `${name}: ${rule}`,
+    detail,
+    at,
+    request,
+    story: request === undefined ? "" : story.text(trace, request),
+    plan: planText(found).join("\n").trim() || "no faults",
+    replay: replayLine(found, host),
+    facts: [opening(found), ...Object.entries(host.facts()).map(([word, value]) => `${word} ${value}`)].join(", ")
+  })
 }

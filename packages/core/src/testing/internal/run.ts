@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import * as Schema from "effect/Schema"
 import { namesOf } from "../../Composition.ts"
 import type * as Contract from "../../Contract.ts"
 import { describe } from "../../Downstream.ts"
@@ -15,7 +16,7 @@ import { forkBeside } from "../../internal/fork.ts"
 import * as Journal from "../../Journal.ts"
 import * as Settings from "../../Settings.ts"
 import * as Signal from "../../Signal.ts"
-import { choices, draw } from "../Draw.ts"
+import { type Choices, choices, draw } from "../Draw.ts"
 import type { Fake } from "../Fake.ts"
 import type { Plan } from "../Fault.ts"
 import * as Pump from "../Pump.ts"
@@ -42,6 +43,8 @@ export interface Case {
   readonly plan: Plan
   readonly arrivals: ReadonlyArray<Arrival>
 }
+
+const anyTransient = { cause: "connection_terminated", applied: "unknown" } as const
 
 /** After the last request this long, so that background work comes to its end. */
 const settleMillis = 10_000
@@ -88,11 +91,13 @@ const firstLine = (text: string) => text.split("\n", 3).join(" ").slice(0, 1000)
 
 /** A source of randomness for each request, so that one request less does not move the others. */
 const randomOf = (seed: number, request: number): typeof Random.Random.Service => {
-  const { next } = choices(Math.floor(draw(seed, request, "random") * 0x1_0000_0000))
-  return {
-    nextDoubleUnsafe: next,
-    nextIntUnsafe: () => Math.floor((next() * 2 - 1) * Number.MAX_SAFE_INTEGER)
+  let source: Choices | undefined
+  // Most requests never ask.
+  const next = () => {
+    source ??= choices(Math.floor(draw(seed, request, "random") * 0x1_0000_0000))
+    return source.next()
   }
+  return { nextDoubleUnsafe: next, nextIntUnsafe: () => Math.floor((next() * 2 - 1) * Number.MAX_SAFE_INTEGER) }
 }
 
 class World {
@@ -174,6 +179,11 @@ class World {
       const calls: Record<string, (payload: unknown) => Effect.Effect<unknown, unknown>> = {}
       for (const [name, method] of Object.entries(fake.contract.methods)) {
         const words = wordsOf(method, fake.transient)
+        if (method.transient !== Schema.Never && !Schema.is(method.transient)(words.transient(anyTransient))) {
+          throw new Error(
+            `${fake.contract.name}/${name} has a transient error of its own: say how it is made with the option transient of Fake.make`
+          )
+        }
         calls[name] = (payload) =>
           this.recorder.attempt(fake.contract, name, payload, (request, onMet, onApplied) => {
             const served = () =>
@@ -217,9 +227,8 @@ class World {
     const { seed } = this.of
     const traffic = this.setup.traffic[arrival.of]
     if (traffic === undefined) return Effect.void
-    return Effect.gen({ self: this }, function* () {
+    return Effect.map(Journal.make, (journal) => {
       const request = this.recorder.begun(arrival, traffic)
-      const journal = yield* Journal.make
       const context = services.pipe(
         Context.add(Journal.Journal, journal),
         Context.add(CurrentRequest, arrival.id),

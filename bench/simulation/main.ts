@@ -1,0 +1,55 @@
+/**
+ * `npm run bench:sim`: how fast the simulator is on the storefront's composition, at
+ * virtual seconds per second of one long run at 50 requests a second, and runs of 30
+ * virtual seconds per second of a campaign with its own traffic, faults, preemption
+ * and checks.
+ */
+import { Check, type Fault, Simulation } from "@failsoft/core/testing"
+import { storefront } from "../../test/simulation/storefront.ts"
+
+const [page, list, order] = storefront.traffic
+const shop = {
+  ...storefront,
+  traffic: [
+    { ...page, perSecond: 30 },
+    { ...list, perSecond: 10 },
+    { ...order, perSecond: 10 }
+  ]
+} as const
+
+const median = (of: ReadonlyArray<number>): number => of.toSorted((a, b) => a - b)[Math.floor(of.length / 2)] ?? 0
+
+/** Seconds of this process's CPU that it takes: other programs of the machine do not count, our own collector does. */
+const timed = (work: () => void): number => {
+  const begun = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(begun)
+  return (user + system) / 1e6
+}
+
+const rounds = 5
+const lengthSeconds = 200
+const calm = (seed: number) =>
+  lengthSeconds / timed(() => void Simulation.run(shop, { faults: [] }, { seed, length: `${lengthSeconds} seconds` }))
+
+const plan: Fault.Plan = { faults: [{ kind: "transient", target: "catalog", from: 5000, until: 15_000, percent: 50 }] }
+const promises = { deadlineMillis: 2000, recoveryMillis: 10_000, recoveryRequests: 20 }
+const cases = 20
+const stormy = (first: number) =>
+  cases /
+  timed(() => {
+    for (let seed = first; seed < first + cases; seed++) {
+      // With the time in which it settles it is 30 virtual seconds.
+      const trace = Simulation.run(storefront, plan, { seed, length: "20 seconds", preemption: 0.02 })
+      for (const check of Object.values(Check.standard)) check(trace, promises)
+    }
+  })
+
+calm(0)
+const perSecond = Array.from({ length: rounds }, (_, nth) => calm(nth + 1))
+const runs = Array.from({ length: rounds }, (_, nth) => stormy(nth * cases + 1))
+const shown = (of: ReadonlyArray<number>) =>
+  `${Math.round(median(of))} (${Math.round(Math.min(...of))} to ${Math.round(Math.max(...of))})`
+console.log(`the storefront in the simulator, per second of CPU, median of ${rounds} (least to most):`)
+console.log(`${shown(perSecond)} virtual seconds at 50 requests a second, without faults; wanted: 400`)
+console.log(`${shown(runs)} runs of 30 virtual seconds of a campaign, with faults and checks; wanted: 30`)
