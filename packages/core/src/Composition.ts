@@ -116,6 +116,8 @@ const worstMillis = (parts: ReadonlyArray<Placed>): number =>
         return inner + millis(part, "hedgesMax") * Math.min(inner, hedgeDelay(part, "delayMaxMillis"))
       case "circuitBreaker":
         return inner + millis(part, "probeWaitMillis")
+      case "rateLimit":
+        return inner + (part.values["mode"] === "on" ? millis(part, "waitMaxMillis") : 0)
       case "bulkhead":
       case "adaptiveLimit":
         return inner + queueMillis(part)
@@ -161,8 +163,11 @@ const windowHoldsAttempts: Rule = function* (parts) {
   }
 }
 
+/** The policies in which a call may wait for its turn. */
+const waiting = new Set(["bulkhead", "adaptiveLimit", "rateLimit"])
+
 const waitFitsDeadline: Rule = function* (parts) {
-  for (const bulkhead of parts.filter(({ kind }) => kind === "bulkhead" || kind === "adaptiveLimit")) {
+  for (const bulkhead of parts.filter(({ kind }) => waiting.has(kind))) {
     for (const deadline of ofKind(parts, "deadline")) {
       if (millis(bulkhead, "waitMaxMillis") >= millis(deadline, "limitMillis")) {
         yield `${show(bulkhead, "waitMaxMillis")} must be shorter than ${show(deadline, "limitMillis")}: a call would spend its whole deadline in the queue`

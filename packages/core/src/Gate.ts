@@ -39,6 +39,7 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import type { Row } from "./Policy.ts"
 import type { Refused } from "./Refused.ts"
 
@@ -106,6 +107,8 @@ export class Ticket {
   again = false
   /** Wakes the waiting call; set by who waits. */
   notify: (() => void) | undefined = undefined
+  /** Lets it wait for so many milliseconds from now instead; set by who waits, where it can. */
+  rearm: ((millis: number) => void) | undefined = undefined
 
   constructor(waitMillis: number) {
     this.waitMillis = waitMillis
@@ -155,6 +158,13 @@ export interface Gate {
    * promise that was given up and still runs keeps such a token until it has settled.
    */
   readonly holds?: boolean
+  /**
+   * The wait of a ticket is over, by the clock. It may be settled here, or rearmed to
+   * wait on; a ticket that is neither is abandoned.
+   */
+  readonly due?: (ticket: Ticket, now: number) => void
+  /** Adds to the context of what runs within: what it is to know or to tell. */
+  readonly within?: (attempt: Attempt, context: Context.Context<never>) => Context.Context<never>
   /** Takes a ticket back that nobody waits with any more; the refusal of one that waited too long. */
   readonly abandon?: (attempt: Attempt, ticket: Ticket, now: number) => Refused
 }

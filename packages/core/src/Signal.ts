@@ -144,6 +144,13 @@ export type Signal =
     })
   /** A limit that follows what it observes has moved: a concurrency limit in calls, a timeout in milliseconds. */
   | (Labels & { readonly _tag: "LimitMoved"; readonly policy: string; readonly from: number; readonly to: number })
+  /** A provider said that its quota is spent, so nothing is sent for so many milliseconds. */
+  | (Labels & {
+      readonly _tag: "QuotaSpent"
+      readonly policy: string
+      readonly resetMillis: number
+      readonly key?: string
+    })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
   | (Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string })
   /** A knob was turned while the service runs; `names` are all the names of its one value. */

@@ -49,6 +49,7 @@ const levels = {
   AnswerDegraded: "Warn",
   ContractViolated: "Error",
   LimitMoved: "Info",
+  QuotaSpent: "Warn",
   SettingChanged: "Info"
 } as const
 

@@ -32,7 +32,8 @@ export const makeAttempt = (
   gates: ReadonlyArray<Gate>,
   limit: Limit | undefined
 ): ((call: AnyCall, bound: Bound) => AnyCall) => {
-  const place: Place = { row, gates, limit, limits: new Timers(), waits: new Timers() }
+  const telling = gates.filter(({ within }) => within !== undefined)
+  const place: Place = { row, gates, telling, limit, limits: new Timers(), waits: new Timers() }
   return (call, bound) =>
     Effect.callback((resume) => {
       const fiber = Fiber.getCurrent()
@@ -117,7 +118,10 @@ class Run extends Passage implements leaves.Run {
 
   private childContext(): Context.Context<never> {
     const { context } = this
-    return this.bound.at < Context.get(context, Deadline) ? Context.add(context, Deadline, this.bound.at) : context
+    let within =
+      this.bound.at < Context.get(context, Deadline) ? Context.add(context, Deadline, this.bound.at) : context
+    for (const gate of this.place.telling) within = gate.within?.(this, within) ?? within
+    return within
   }
 
   private runLeaf(leaf: Leaf): void {

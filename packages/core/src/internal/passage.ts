@@ -30,6 +30,8 @@ export type Limit = Extract<Form, { _tag: "Limit" }>
 export interface Place {
   readonly row: Row
   readonly gates: ReadonlyArray<Gate>
+  /** Those of them that add to the context of what runs within. */
+  readonly telling: ReadonlyArray<Gate>
   readonly limit: Limit | undefined
   readonly limits: Timers
   readonly waits: Timers
@@ -187,11 +189,19 @@ export abstract class Passage implements Attempt, Entry {
       return
     }
     this.place.waits.add(this, this.fiber, this.now, Math.min(ticket.waitMillis, this.bound.at - this.now))
+    ticket.rearm = (millis) => this.rearm(ticket, millis)
     ticket.notify = () => {
       this.place.waits.remove(this)
       // By the scheduler: a queue of calls that end at once must not become a deep stack.
       this.fiber.currentDispatcher.scheduleTask(() => this.proceed(ticket), 0)
     }
+  }
+
+  private rearm(ticket: Ticket, millis: number): void {
+    if (this.ticket !== ticket || ticket.settled) return
+    const now = this.clock.currentTimeMillisUnsafe()
+    this.place.waits.remove(this)
+    this.place.waits.add(this, this.fiber, now, Math.min(millis, this.bound.at - now))
   }
 
   private proceed(ticket: Ticket): void {
@@ -208,14 +218,28 @@ export abstract class Passage implements Attempt, Entry {
   /** The timer of a wait or of an attempt is due. */
   due(): void {
     this.now = this.clock.currentTimeMillisUnsafe()
-    if (this.ticket === undefined) this.expire()
-    else this.waitedTooLong(this.ticket)
+    const { ticket } = this
+    if (ticket === undefined) this.expire()
+    else if (!this.waitsOn(ticket)) this.waitedTooLong(ticket)
+  }
+
+  /** Whether its gate has settled it now, or wants it to wait on. */
+  private waitsOn(ticket: Ticket): boolean {
+    const gate = this.place.gates[this.tokens.length]
+    if (gate?.due === undefined || this.bound.at <= this.now) return false
+    try {
+      gate.due(ticket, this.now)
+    } catch (defect) {
+      this.breaks(defect)
+      return false
+    }
+    return ticket.settled || this.listed
   }
 
   private waitedTooLong(ticket: Ticket): void {
     // The place is given up in the same step, so that nobody grants it any more.
     this.ticket = undefined
-    ticket.notify = undefined
+    ticket.notify = ticket.rearm = undefined
     const late = this.takenBack(ticket, this.now)
     const byDeadline = late === undefined || this.bound.at - this.now <= 0
     this.refuse(byDeadline ? this.deadlineRefusal() : late)

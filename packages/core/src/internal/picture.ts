@@ -52,6 +52,12 @@ const words: Readonly<Record<string, (of: Facts) => string>> = {
       `open ${time(number(of, "openMillis"))}`
     ].join(", "),
   bulkhead: (of) => `${number(of, "permits")} permits, ${queue(of)}`,
+  rateLimit: (of) =>
+    [
+      `${number(of, "permits")} per ${time(number(of, "windowMillis"))}`,
+      ...(of["algorithm"] === "token-bucket" ? [`${number(of, "burst")} at once`] : []),
+      number(of, "waitMaxMillis") > 0 ? `waits ${time(number(of, "waitMaxMillis"))}` : "no wait"
+    ].join(", "),
   adaptiveLimit: (of) => `${number(of, "limitMin")}..${number(of, "limitMax")} at once, ${queue(of)}`
 }
 
