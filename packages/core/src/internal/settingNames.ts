@@ -10,6 +10,8 @@ const distance = (a: string, b: string, most: number): number => {
       const same = a[i - 1] === b[j - 1] ? 0 : 1
       next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same))
     }
+    // From here on it can only grow.
+    if (Math.min(...next) > most) return most + 1
     row = next
   }
   return row[b.length] ?? most + 1

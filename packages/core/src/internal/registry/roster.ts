@@ -22,22 +22,21 @@ export class Roster {
     return { name, rows: given.map((row) => this.place(row, name, now)) }
   }
 
-  /** The cells that other rows still have; `pass` is told of each name that goes, and of one that stays. */
+  /** The cells that rows of other rings still have; `pass` is told of each name that goes, and of one that stays. */
   remove({ name, rows }: Registration, pass: (name: string, heir: string) => void): ReadonlySet<Cell> {
     this.downstreams.delete(name)
     const left = new Set<Cell>()
-    for (const row of rows) {
-      for (const cell of row.cells) {
-        cell.rows.delete(row)
-        for (const of of cell.names.filter((of) => of.startsWith(`${name}/${row.row.method}/`))) {
-          this.cells.delete(of)
-          cell.names.splice(cell.names.indexOf(of), 1)
-          const [heir] = cell.names
-          if (heir !== undefined) pass(of, heir)
-        }
-        if (cell.rows.size === 0) this.byValues.delete(cell.of.values)
-        else left.add(cell)
+    for (const row of rows) for (const cell of row.cells) cell.rows.delete(row)
+    for (const cell of new Set(rows.flatMap((row) => row.cells))) {
+      const gone = cell.names.filter((of) => rows.some(({ row }) => of.startsWith(`${name}/${row.method}/`)))
+      cell.names.splice(0, cell.names.length, ...cell.names.filter((of) => !gone.includes(of)))
+      const [heir] = cell.names
+      for (const of of gone) {
+        this.cells.delete(of)
+        if (heir !== undefined) pass(of, heir)
       }
+      if (cell.rows.size === 0) this.byValues.delete(cell.of.values)
+      else left.add(cell)
     }
     return left
   }
