@@ -126,20 +126,17 @@ export const budget = (
   run: () => {
     let now = 1_000_000
     const budgets = Effect.runSync(Effect.scoped(RetryBudget.make(options).build))
-    const of = budgets(
-      "d",
-      () => options.ratio,
-      () => options.perSecond
-    )
+    const of = budgets("d")
+    const size = { budgetRatio: options.ratio, budgetPerSecond: options.perSecond }
     for (const step of steps.split("; ")) {
       const [first = "", second = ""] = step.split(" ")
       if (first === "wait") now += Number(second)
       else if (first === "denied") {
-        if (of.take(now)) return `${step}: a retry was granted`
+        if (of.take(now, size)) return `${step}: a retry was granted`
       } else {
         for (let nth = 1; nth <= Number(first); nth++) {
           if (second.startsWith("call")) of.earn(now)
-          else if (!of.take(now)) return `${step}: retry ${nth} was denied`
+          else if (!of.take(now, size)) return `${step}: retry ${nth} was denied`
         }
       }
     }

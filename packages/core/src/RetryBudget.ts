@@ -11,8 +11,9 @@
  * **Gotchas**
  *
  * Sizes are knobs of the retry that uses the budget (`budgetRatio`,
- * `budgetPerSecond`); where several retries share one, those of the row that was
- * built first hold for all.
+ * `budgetPerSecond`). Where several retries share one, each is granted a token as
+ * long as all of them together have taken less than its own size: so a row can be
+ * given less than the others, or be stopped, while the service runs.
  *
  * **Example** (a budget for two methods)
  *
@@ -46,16 +47,16 @@ export interface Options {
 }
 
 /**
- * The living budgets by downstream; sizes are read at each decision.
+ * The living budgets by downstream. `take` is asked with the size that the asking
+ * retry has now.
  *
  * @category models
  * @since 0.1.0
  */
-export type Budgets = (
-  downstream: string,
-  ratio: () => number,
-  perSecond: () => number
-) => { readonly earn: (now: number) => void; readonly take: (now: number) => boolean }
+export type Budgets = (downstream: string) => {
+  readonly earn: (now: number) => void
+  readonly take: (now: number, size: { readonly budgetRatio: number; readonly budgetPerSecond: number }) => boolean
+}
 
 /**
  * A budget as a value: what shares the value shares its tokens.
@@ -84,10 +85,10 @@ export const make = (options: Options = {}): RetryBudget => ({
   build: sharedByValue(
     Effect.sync((): Budgets => {
       const budgets = new Map<string, Budget>()
-      return (downstream, ratio, perSecond) => {
+      return (downstream) => {
         const known = budgets.get(downstream)
         if (known !== undefined) return known
-        const budget = new Budget(ratio, perSecond)
+        const budget = new Budget()
         if (budgets.size < downstreamsMax) budgets.set(downstream, budget)
         return budget
       }

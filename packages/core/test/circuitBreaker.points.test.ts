@@ -173,6 +173,32 @@ describe("half-open", () => {
       assert.strictEqual(yield* Fiber.join(patient), "answered")
     })
   )
+
+  it.effect("lets nobody wait for longer than it is told, however many probes end meanwhile", () =>
+    Effect.gen(function* () {
+      const policy = Policy.circuitBreaker({
+        minimumCalls: 2,
+        openFor: "1 second",
+        jitter: 0,
+        probes: 3,
+        probeWait: "50 millis",
+        ramp: false
+      })
+      const { intercept } = yield* living(policy)
+      yield* ending(intercept(bad))
+      yield* ending(intercept(bad))
+      yield* TestClock.adjust("1 second")
+      for (const millis of [40, 80, 120]) yield* Effect.forkChild(ending(intercept(Effect.delay(good, millis))))
+      yield* Effect.yieldNow
+      const waiting = yield* Effect.forkChild(ending(intercept(good)))
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("49 millis")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.isDefined(waiting.pollUnsafe(), "it has waited for 50 ms")
+      assert.strictEqual(yield* Fiber.join(waiting), "CIRCUIT_OPEN")
+    })
+  )
 })
 
 describe("the ramp", () => {

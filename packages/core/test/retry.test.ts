@@ -120,6 +120,31 @@ describe("retry", () => {
     })
   )
 
+  it.effect("a shared budget can be turned in one row, whichever was built first", () =>
+    Effect.gen(function* () {
+      const budget = RetryBudget.make({ ratio: 1, perSecond: 1 })
+      const bus = yield* Signal.make
+      const memo = Layer.makeMemoMapUnsafe()
+      const of = () =>
+        Effect.provideService(
+          Policy.build(Policy.retry({ times: 1, base: "1 millis", budget }), { downstream: "one", method: "m", bus }),
+          Layer.CurrentMemoMap,
+          memo
+        )
+      const [first, second] = [yield* of(), yield* of()]
+      const asks = Effect.fnUntraced(function* ({ intercept }: Policy.Built) {
+        const { call, asked } = script(bad)
+        const fiber = yield* Effect.forkChild(ending(intercept(call)))
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(fiber)
+        return asked()
+      })
+      second.parts[0]?.instance.assign({ budgetRatio: 0, budgetPerSecond: 0 })
+      assert.strictEqual(yield* asks(second), 1, "stopped by hand")
+      assert.strictEqual(yield* asks(first), 2, "and the other row keeps its tokens")
+    })
+  )
+
   it.effect("limited to what was not sent asks again only where nothing can have been applied", () =>
     Effect.gen(function* () {
       const { intercept } = yield* living(Policy.retryUnsent({ times: 1, base: "1 millis" }))

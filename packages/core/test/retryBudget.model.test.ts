@@ -28,12 +28,7 @@ const differs =
     let now = 50_000
     let size: Sizes = { ratio: 0.1, perSecond: 0.2 }
     const budgets = Effect.runSync(Effect.scoped(RetryBudget.make().build))
-    const of = (downstream: string) =>
-      budgets(
-        apart ? downstream : "",
-        () => sizes(size).ratio,
-        () => sizes(size).perSecond
-      )
+    const of = (downstream: string) => budgets(apart ? downstream : "")
     const log: Array<{ readonly at: number; readonly downstream: string; readonly retry: boolean }> = []
     for (const [nth, op] of ops.entries()) {
       if ("pass" in op) now += op.pass
@@ -48,7 +43,10 @@ const differs =
         )
         const retries = recent.filter(({ retry }) => retry).length
         const may = size.ratio * (recent.length - retries) + size.perSecond * 10
-        const granted = of(op.downstream).take(times(now))
+        const granted = of(op.downstream).take(times(now), {
+          budgetRatio: sizes(size).ratio,
+          budgetPerSecond: sizes(size).perSecond
+        })
         if (granted !== retries + 1 <= may + 1e-9)
           return `step ${nth}: ${granted ? "granted" : "denied"}, with ${retries} of ${may}`
         if (granted) log.push({ at: now, downstream: op.downstream, retry: true })

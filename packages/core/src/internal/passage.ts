@@ -136,9 +136,9 @@ export abstract class Passage implements Attempt, Entry {
   }
 
   /** Goes on, and ends with the defect of a gate of somebody's own that throws: what was taken is given back. */
-  protected advance(): void {
+  protected advance(until = Number.POSITIVE_INFINITY): void {
     try {
-      this.enter()
+      this.enter(until)
     } catch (defect) {
       this.breaks(defect)
       this.leave("died", false)
@@ -151,26 +151,27 @@ export abstract class Passage implements Attempt, Entry {
   }
 
   /** Enters the gates from the next one on; all that do not make it wait in one synchronous block. */
-  private enter(): void {
+  private enter(until: number): void {
     this.now = this.clock.currentTimeMillisUnsafe()
     if (this.bound.at <= this.now) this.refuse(this.deadlineRefusal())
-    else if (this.passGates()) {
+    else if (this.passGates(until)) {
       this.sentAt = this.now
       this.send()
     }
   }
 
-  /** Whether it is through; else it waits, or has been refused. */
-  private passGates(): boolean {
+  /** Whether it is through; else it waits, at the first gate no longer than `until`, or has been refused. */
+  private passGates(until: number): boolean {
     const { gates } = this.place
     const { tokens } = this
-    for (let at = tokens.length; at < gates.length; at++) {
+    const first = tokens.length
+    for (let at = first; at < gates.length; at++) {
       const admitted = gates[at]?.enter(this) ?? 0
       if (typeof admitted === "number") {
         tokens.push(admitted)
         continue
       }
-      if (admitted instanceof Ticket) this.wait(admitted)
+      if (admitted instanceof Ticket) this.wait(admitted, at === first ? until : Number.POSITIVE_INFINITY)
       else this.refuse(admitted)
       return false
     }
@@ -182,13 +183,15 @@ export abstract class Passage implements Attempt, Entry {
     this.end(this.refusedWith(why))
   }
 
-  private wait(ticket: Ticket): void {
+  private wait(ticket: Ticket, until: number): void {
+    const millis = Math.max(0, Math.min(ticket.waitMillis, Math.min(until, this.bound.at) - this.now))
     this.ticket = ticket
     if (ticket.settled) {
+      this.at = this.now + millis
       this.proceed(ticket)
       return
     }
-    this.place.waits.add(this, this.fiber, this.now, Math.min(ticket.waitMillis, this.bound.at - this.now))
+    this.place.waits.add(this, this.fiber, this.now, millis)
     ticket.rearm = (millis) => this.rearm(ticket, millis)
     ticket.notify = () => {
       this.place.waits.remove(this)
@@ -211,7 +214,8 @@ export abstract class Passage implements Attempt, Entry {
     if (ticket.refusal !== undefined) this.refuse(ticket.refusal)
     else {
       if (!ticket.again) this.tokens.push(ticket.token)
-      this.advance()
+      // Who is sent to the same gate again waits there no longer than it was told the first time.
+      this.advance(ticket.again ? this.at : Number.POSITIVE_INFINITY)
     }
   }
 

@@ -86,10 +86,7 @@ export const hedge = (options: HedgeOptions = {}): Policy.Policy<"replays" | "un
     make: (values) =>
       Effect.sync(() => {
         const times = new Quantiles(() => values.windowMillis)
-        const budget = new Budget(
-          () => values.budgetRatio,
-          () => values.budgetPerSecond
-        )
+        const budget = new Budget()
         let hedged = 0
         let won = 0
         let denied = 0
@@ -117,7 +114,7 @@ export const hedge = (options: HedgeOptions = {}): Policy.Policy<"replays" | "un
           hedgesMax: () => values.hedgesMax,
           region: options.region ?? "",
           allowed: (at, delayMillis) => {
-            const granted = budget.take(at)
+            const granted = budget.take(at, values)
             if (granted) hedged++
             else denied++
             if (bus.active) {

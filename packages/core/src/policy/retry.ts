@@ -10,6 +10,7 @@ import * as Schedule from "effect/Schedule"
 import { Attempt } from "../Attempt.ts"
 import type { Call } from "../Call.ts"
 import { Deadline } from "../Deadline.ts"
+import type { BudgetSize } from "../internal/budget.ts"
 import * as hints from "../internal/hints.ts"
 import * as Knob from "../Knob.ts"
 import * as Policy from "../Policy.ts"
@@ -109,11 +110,7 @@ const make = <const M extends Policy.Mark>(
           form: {
             _tag: "Repeat",
             bind: (row) => {
-              const budget = budgets?.(
-                row.downstream,
-                () => values.budgetRatio,
-                () => values.budgetPerSecond
-              )
+              const budget = budgets?.(row.downstream)
               const decide = (error: unknown, state: State, now: number, left: number, asked: Asked) => {
                 const verdict =
                   asked === undefined ? "schedule" : judge(error, asked, left, unsentOnly, values, budget, now)
@@ -172,7 +169,7 @@ const make = <const M extends Policy.Mark>(
   })
 
 /** The knobs that decide about a retry. */
-interface Values {
+interface Values extends BudgetSize {
   readonly times: number
   readonly baseMillis: number
   readonly delayMinMillis: number
@@ -198,16 +195,17 @@ const judge = (
   asked: number,
   leftMillis: number,
   unsentOnly: boolean,
-  { delayMinMillis, delayMaxMillis }: Values,
+  values: Values,
   budget: ReturnType<Budgets> | undefined,
   now: number
 ): number | "budget" | "deadline" | "callee" | "may-be-applied" => {
   if (unsentOnly && !hints.notApplied(error)) return "may-be-applied"
+  const { delayMinMillis, delayMaxMillis } = values
   const retryAfter = hints.retryAfterMillis(error)
   if (hints.doNotRetry(error) || (hints.overloaded(error) && retryAfter === undefined)) return "callee"
   const delayMillis = Math.min(Math.max(asked, retryAfter ?? 0, delayMinMillis), delayMaxMillis)
   if (delayMillis >= leftMillis) return "deadline"
-  return budget === undefined || budget.take(now) ? delayMillis : "budget"
+  return budget === undefined || budget.take(now, values) ? delayMillis : "budget"
 }
 
 const again = <A, T, P>(
