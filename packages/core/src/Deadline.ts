@@ -79,8 +79,8 @@ export const within =
   }
 
 /**
- * A moment at which something is due, in milliseconds since the epoch. The fields
- * belong to the list that it is in.
+ * Something that is due at a moment. The fields belong to the list that it is in; they
+ * begin as 0, `undefined` and `"no"`.
  *
  * @category models
  * @since 0.1.0

@@ -37,9 +37,10 @@ export interface Hedging {
 /** A call on its way; the entry in the list of timers as well. */
 export class HedgeRace<A, T, P> implements Entry {
   at = 0
+  below: Entry | undefined = undefined
   next: Entry | undefined = undefined
   previous: Entry | undefined = undefined
-  listed = false
+  listed: Entry["listed"] = "no"
   private readonly hedging: Hedging
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock

@@ -68,9 +68,10 @@ export abstract class Passage implements Attempt, Entry {
   /** For how long it goes on when its caller goes away; -1 for not at all. */
   protected outliveMillis = -1
   at = 0
+  below: Entry | undefined = undefined
   next: Entry | undefined = undefined
   previous: Entry | undefined = undefined
-  listed = false
+  listed: Entry["listed"] = "no"
   /** The tokens of the gates that were entered, outermost first. */
   private readonly tokens: Array<number> = []
   private ticket: Ticket | undefined = undefined
@@ -187,8 +188,7 @@ export abstract class Passage implements Attempt, Entry {
     const millis = Math.max(0, Math.min(ticket.waitMillis, Math.min(until, this.bound.at) - this.now))
     this.ticket = ticket
     if (ticket.settled) {
-      this.at = this.now + millis
-      this.proceed(ticket)
+      this.proceed(ticket, this.now + millis)
       return
     }
     this.place.waits.add(this, this.fiber, this.now, millis)
@@ -196,7 +196,7 @@ export abstract class Passage implements Attempt, Entry {
     ticket.notify = () => {
       this.place.waits.remove(this)
       // By the scheduler: a queue of calls that end at once must not become a deep stack.
-      this.fiber.currentDispatcher.scheduleTask(() => this.proceed(ticket), 0)
+      this.fiber.currentDispatcher.scheduleTask(() => this.proceed(ticket, this.place.waits.dueAt(this)), 0)
     }
   }
 
@@ -207,7 +207,7 @@ export abstract class Passage implements Attempt, Entry {
     this.place.waits.add(this, this.fiber, now, Math.min(millis, this.bound.at - now))
   }
 
-  private proceed(ticket: Ticket): void {
+  private proceed(ticket: Ticket, until: number): void {
     // Whoever went away meanwhile has handed it back.
     if (this.ticket !== ticket) return
     this.ticket = undefined
@@ -215,7 +215,7 @@ export abstract class Passage implements Attempt, Entry {
     else {
       if (!ticket.again) this.tokens.push(ticket.token)
       // Who is sent to the same gate again waits there no longer than it was told the first time.
-      this.advance(ticket.again ? this.at : Number.POSITIVE_INFINITY)
+      this.advance(ticket.again ? until : Number.POSITIVE_INFINITY)
     }
   }
 
@@ -237,7 +237,7 @@ export abstract class Passage implements Attempt, Entry {
       this.breaks(defect)
       return false
     }
-    return ticket.settled || this.listed
+    return ticket.settled || this.listed !== "no"
   }
 
   private waitedTooLong(ticket: Ticket): void {

@@ -1,10 +1,12 @@
 /**
- * Many deadlines with one sleeper: a sorted list of due times and one fiber that
- * sleeps until the first of them.
+ * Many deadlines with one sleeper: due times in order and one fiber that sleeps until
+ * the first of them.
  *
- * Calls of one policy mostly share a duration, so a new entry belongs at the end and
- * is put there without a search. A timer and two fibers for each call would cost
- * more than everything else in a stack.
+ * Calls of one policy mostly share a duration, so a new entry belongs at the end of a
+ * sorted list, or close to it, and is put there without a search. What does not, as
+ * where each caller brings a deadline of its own, goes to a heap beside the list, so
+ * that nobody's durations make the others search. A timer and two fibers for each
+ * call would cost more than everything else in a stack.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -12,18 +14,21 @@ import * as Duration from "effect/Duration"
 import type * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { forkBeside } from "./fork.ts"
+import { type Node, PairingHeap } from "./pairingHeap.ts"
 
 /**
- * One due time, in milliseconds since the epoch. `due` is called once, unless the entry
- * is removed before. An entry is in one list at a time.
+ * One due time, in milliseconds of a clock that never goes back. `due` is called once,
+ * unless the entry is removed before. An entry is in one `Timers` at a time, and its
+ * fields belong to that.
  */
-export interface Entry {
+export interface Entry extends Node<Entry> {
   at: number
   due(): void
-  next: Entry | undefined
-  previous: Entry | undefined
-  listed: boolean
+  listed: "no" | "sorted" | "heap"
 }
+
+/** So many entries are passed in the list before the heap takes a new one. */
+const stepsMax = 8
 
 /** The due times of one policy. */
 export class Timers {
@@ -32,23 +37,35 @@ export class Timers {
   private clock: Clock.Clock | undefined
   private context: Context.Context<never> = Context.empty()
   private sleeper: Fiber.Fiber<void> | undefined
+  private readonly heap = new PairingHeap<Entry>()
   private wakesAt = Number.POSITIVE_INFINITY
+  /** By how much the clock was set back in all. */
+  private setBack = 0
   private latest = Number.NEGATIVE_INFINITY
 
   /** Adds an entry that is due so many milliseconds after `now`. The clock is the calling fiber's. */
   add(entry: Entry, fiber: Fiber.Fiber<unknown, unknown>, now: number, millis: number): void {
     this.attend(fiber)
     this.turnedBack(now)
-    entry.at = now + millis
-    entry.listed = true
+    entry.at = now + this.setBack + millis
     this.insert(entry)
     if (this.wakesAt > entry.at) this.sleepUntil(entry.at, now)
   }
 
+  /** When an entry is or was due, in milliseconds since the epoch. */
+  dueAt(entry: Entry): number {
+    return entry.at - this.setBack
+  }
+
   /** Forgets an entry. The sleeper sleeps on: it would cost more to wake it. */
   remove(entry: Entry): void {
-    if (!entry.listed) return
-    entry.listed = false
+    const { listed } = entry
+    entry.listed = "no"
+    if (listed === "heap") this.heap.remove(entry)
+    else if (listed === "sorted") this.unlink(entry)
+  }
+
+  private unlink(entry: Entry): void {
     if (entry.previous === undefined) this.first = entry.next
     else entry.previous.next = entry.next
     if (entry.next === undefined) this.last = entry.previous
@@ -58,7 +75,15 @@ export class Timers {
 
   private insert(entry: Entry): void {
     let before = this.last
-    while (before !== undefined && before.at > entry.at) before = before.previous
+    for (let steps = 0; before !== undefined && before.at > entry.at; steps++) {
+      if (steps === stepsMax) {
+        entry.listed = "heap"
+        this.heap.add(entry)
+        return
+      }
+      before = before.previous
+    }
+    entry.listed = "sorted"
     entry.previous = before
     entry.next = before === undefined ? this.first : before.next
     if (entry.next === undefined) this.last = entry
@@ -79,14 +104,16 @@ export class Timers {
     this.latest = Number.NEGATIVE_INFINITY
   }
 
-  /** A clock that was set back must not make anybody wait for longer: what is listed moves with it. */
+  /** A clock that was set back must not make anybody wait for longer. */
   private turnedBack(now: number): void {
-    if (now < this.latest) {
-      const by = now - this.latest
-      for (let entry = this.first; entry !== undefined; entry = entry.next) entry.at += by
-      this.wakesAt += by
-    }
+    if (now < this.latest) this.setBack += this.latest - now
     this.latest = now
+  }
+
+  private earliest(): Entry | undefined {
+    const { first } = this
+    const { least } = this.heap
+    return first === undefined || (least !== undefined && least.at < first.at) ? least : first
   }
 
   private sleepUntil(at: number, now: number): void {
@@ -96,7 +123,7 @@ export class Timers {
     this.wakesAt = at
     const { clock } = this
     if (clock === undefined) return
-    const sleeper = forkBeside(this.context, clock.sleep(Duration.millis(Math.max(0, at - now))))
+    const sleeper = forkBeside(this.context, clock.sleep(Duration.millis(Math.max(0, at - this.setBack - now))))
     this.sleeper = sleeper
     sleeper.addObserver(() => {
       if (this.sleeper !== sleeper) return
@@ -110,11 +137,12 @@ export class Timers {
   private wake(now: number, slept: number): void {
     this.turnedBack(now)
     // It has slept for as long as the first was to wait, whatever a coarse or turned clock says.
-    const due = Math.max(now, slept)
-    for (let entry = this.first; entry !== undefined && entry.at <= due; entry = this.first) {
+    const due = Math.max(now + this.setBack, slept)
+    let entry = this.earliest()
+    for (; entry !== undefined && entry.at <= due; entry = this.earliest()) {
       this.remove(entry)
       entry.due()
     }
-    if (this.first !== undefined && this.wakesAt > this.first.at) this.sleepUntil(this.first.at, now)
+    if (entry !== undefined && this.wakesAt > entry.at) this.sleepUntil(entry.at, now)
   }
 }

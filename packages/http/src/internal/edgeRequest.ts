@@ -37,9 +37,10 @@ export interface Limits {
 /** A request between its arrival and its answer. */
 export class EdgeRequest implements Deadline.Alarm {
   at = 0
+  below: Deadline.Alarm | undefined = undefined
   next: Deadline.Alarm | undefined = undefined
   previous: Deadline.Alarm | undefined = undefined
-  listed = false
+  listed: Deadline.Alarm["listed"] = "no"
   private readonly limits: Limits
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly request: HttpServerRequest.HttpServerRequest
