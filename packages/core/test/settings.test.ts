@@ -163,6 +163,22 @@ describe("the registry of settings", () => {
     }).pipe(Effect.scoped, Effect.provide(shop()))
   )
 
+  it.effect("looks for near names only for the first unknown ones of many", () =>
+    Effect.gen(function* () {
+      const { settings } = yield* living
+      const many = Object.fromEntries(Array.from({ length: 500 }, (_, nth) => [`${timeout}${nth}`, 100]))
+      const hinted = (problems: ReadonlyArray<string>) => problems.filter((of) => of.includes("did you mean"))
+      const { problems } = yield* Effect.flip(settings.change(many, alice))
+      assert.strictEqual(problems.length, 500)
+      assert.strictEqual(hinted(problems).length, 20)
+      yield* settings.load("file", many, "f")
+      const reported = settings.problems().map(({ problem }) => problem)
+      assert.strictEqual(reported.length, 500)
+      assert.strictEqual(hinted(reported).length, 20)
+      assert.strictEqual(reported.at(-1), `there is no setting '${timeout}499'`)
+    }).pipe(Effect.scoped, Effect.provide(shop()))
+  )
+
   it.effect("refuses what the layer would refuse: the policy's own rule, the stack's, the budget's", () =>
     Effect.gen(function* () {
       const { settings, told } = yield* living

@@ -16,7 +16,7 @@ import { edited, Layers, sources } from "./registry/layers.ts"
 import { operate } from "./registry/operate.ts"
 import { Roster, related } from "./registry/roster.ts"
 import { type Asking, turn } from "./registry/turn.ts"
-import { unknownName } from "./settingNames.ts"
+import { unknownNames } from "./settingNames.ts"
 
 export type { Edit } from "./registry/edits.ts"
 
@@ -50,12 +50,17 @@ export class Registry {
 
   readonly problems = (): ReadonlyArray<Problem> => {
     const known = this.roster.names()
-    return sources.flatMap((source) => [
-      ...[...this.layers.held[source]]
-        .filter(([name]) => !this.roster.cells.has(name))
-        .map(([name, { by }]) => ({ source, by, name, problem: unknownName(name, known) })),
-      ...this.layers.refusals(source)
-    ])
+    return sources.flatMap((source) => {
+      const unknown = [...this.layers.held[source]].filter(([name]) => !this.roster.cells.has(name))
+      const sentences = unknownNames(
+        unknown.map(([name]) => name),
+        known
+      )
+      return [
+        ...unknown.map(([name, { by }], nth) => ({ source, by, name, problem: sentences[nth] ?? name })),
+        ...this.layers.refusals(source)
+      ]
+    })
   }
 
   /** When the next value expires. */
@@ -68,7 +73,8 @@ export class Registry {
     const known = this.roster.names()
     const unknown = edits.filter(({ name }) => !this.roster.cells.has(name))
     if (unknown.length > 0) {
-      return { reason: "unknown-name", problems: unknown.map(({ name }) => unknownName(name, known)) }
+      const names = unknown.map(({ name }) => name)
+      return { reason: "unknown-name", problems: unknownNames(names, known) }
     }
     const { entries, problems } = readEdits(edits, this.roster.cells, this.layers.held, asked, now)
     if (problems.size > 0) return { reason: "malformed", problems: [...problems.values()] }

@@ -34,7 +34,7 @@ export const nearest = (name: string, known: Iterable<string>): ReadonlyArray<st
 }
 
 /** What is said of a name that nobody registered. */
-export const unknownName = (name: string, known: ReadonlyArray<string>): string => {
+const unknownName = (name: string, known: ReadonlyArray<string>): string => {
   const near = nearest(name, known)
   const hint =
     near.length > 0
@@ -44,6 +44,15 @@ export const unknownName = (name: string, known: ReadonlyArray<string>): string 
         : "no ring has registered its knobs here: provide Settings.layer to the layers of the rings"
   return `there is no setting '${name.slice(0, nameMax)}'; ${hint}`
 }
+
+/** Looking for near names takes its time, and whoever gives many wrong ones is not helped by more. */
+const hintsMax = 20
+
+/** What is said of names that nobody registered, in their order; only the first get a hint. */
+export const unknownNames = (names: ReadonlyArray<string>, known: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.map((name, nth) =>
+    nth < hintsMax ? unknownName(name, known) : `there is no setting '${name.slice(0, nameMax)}'`
+  )
 
 const escape = (segment: string): string =>
   segment.replace(/[^A-Za-z0-9]/g, (character) => `_x${character.charCodeAt(0).toString(16)}_`)
