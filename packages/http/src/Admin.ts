@@ -136,9 +136,6 @@ const route = <R>(
     })
   )
 
-const settingsPath = "/admin/settings/"
-const breakersPath = "/admin/breakers/"
-
 /** One setting after a change, and the changes that took place. */
 const changed = (settings: Settings.SettingsRegistry, name: string, changes: ReadonlyArray<Settings.Change>) => {
   const setting = settings.get(name)
@@ -178,14 +175,14 @@ const routes = (options: Options) => [
   ),
   // This router takes the path without a rest for one with an empty rest: all settings.
   route("GET", "/admin/settings/*", (settings) =>
-    Effect.flatMap(asked.rest(settingsPath), (name) => (name === "" ? listed(settings) : read(settings, name)))
+    Effect.flatMap(asked.rest, (name) => (name === "" ? listed(settings) : read(settings, name)))
   ),
   route("PUT", "/admin/settings/*", (settings) =>
-    Effect.flatMap(asked.rest(settingsPath), (name) => (name === "" ? setGroup(settings) : setOne(settings, name)))
+    Effect.flatMap(asked.rest, (name) => (name === "" ? setGroup(settings) : setOne(settings, name)))
   ),
   route("DELETE", "/admin/settings/*", (settings) =>
     Effect.gen(function* () {
-      const name = yield* asked.rest(settingsPath)
+      const name = yield* asked.rest
       return changed(settings, name, yield* settings.clear(name, asked.options(yield* asked.query)))
     })
   ),
@@ -194,7 +191,7 @@ const routes = (options: Options) => [
   ),
   route("POST", "/admin/breakers/*", (settings) =>
     Effect.gen(function* () {
-      const path = yield* asked.rest(breakersPath)
+      const path = yield* asked.rest
       const at = path.lastIndexOf("/")
       const [name, action] = [path.slice(0, Math.max(0, at)), path.slice(at + 1)]
       yield* settings.operate(name, action, asked.options(yield* asked.query))

@@ -196,7 +196,7 @@ export const layerUndici = <Self, Id extends string, M extends Contract.Methods>
         return undiciCall(
           { label, permanent: row.permanent, transient: common.transient },
           method,
-          (of) => row.answer?.(of) ?? of,
+          (of) => (row.answer === undefined ? of : row.answer(of)),
           formOf(method, row, pathname === "/" ? "" : pathname),
           { dispatcher, clock, origin, ...common }
         )
@@ -272,16 +272,33 @@ const hasBody = ({ method }: AnyRow) => method === "POST" || method === "PUT" ||
 const bodyOf = (row: AnyRow, payload: unknown, encode: (payload: unknown) => unknown): unknown =>
   row.body === undefined ? (hasBody(row) ? encode(payload) : undefined) : row.body(payload)
 
+/** A row's path. Without its slash it would become part of the host's name. */
+const pathOf = (row: AnyRow, payload: unknown): string => {
+  const path = row.path(payload)
+  if (path === "" || path.startsWith("/") || path.startsWith("?")) return path
+  throw new URIError("a path must begin with a slash")
+}
+
+/** What a URL leaves as it is: no dot segments, no fragment, nothing to be encoded. */
+const asItStands = /^(?:\/(?!\.|%2e)[\w~!$&()*+,;=:@%?.-]*)+$/i
+
+/** The path and the query as a URL has them. Throws for what no URL has. */
+const target = (path: string): string => {
+  if (asItStands.test(path)) return path
+  const { pathname, search } = new URL(`http://localhost${path}`)
+  return pathname + search
+}
+
 const formOf = (method: Contract.Method, row: AnyRow, prefix: string) => {
   const encode = Schema.encodeSync(method.payload)
   return (payload: unknown): Form => {
-    const path = row.path(payload)
+    const path = pathOf(row, payload)
     const query = UrlParams.toString(UrlParams.fromInput(row.query?.(payload) ?? {}))
     const body = bodyOf(row, payload, encode)
     const key = method.idempotencyKey?.(payload)
     return {
       method: row.method,
-      path: `${prefix}${path}${query === "" ? "" : `${path.includes("?") ? "&" : "?"}${query}`}`,
+      path: target(`${prefix}${path}${query === "" ? "" : `${path.includes("?") ? "&" : "?"}${query}`}`),
       headers: {
         accept: "application/json",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
@@ -297,7 +314,7 @@ const makeCall = (label: string, method: Contract.Method, row: AnyRow, shared: S
   const decode = Schema.decodeUnknownEffect(method.success)
 
   const request = (payload: unknown, leftMillis: number): HttpClientRequest.HttpClientRequest => {
-    let of = HttpClientRequest.make(row.method)(shared.base + row.path(payload), {
+    let of = HttpClientRequest.make(row.method)(shared.base + pathOf(row, payload), {
       headers: { accept: "application/json" }
     })
     const query = row.query?.(payload)

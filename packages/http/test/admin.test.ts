@@ -50,7 +50,11 @@ const admin = (options: Partial<Admin.Options> = {}) =>
         const response = await fetch(url + path, {
           method,
           headers: { "content-type": "application/json", ...headers },
-          ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) })
+          ...(body instanceof ReadableStream
+            ? { body, duplex: "half" }
+            : body === undefined
+              ? {}
+              : { body: typeof body === "string" ? body : JSON.stringify(body) })
         })
         const text = await response.text()
         const read: Record<string, unknown> = text.startsWith("{") ? JSON.parse(text) : {}
@@ -175,6 +179,33 @@ describe("the admin API", () => {
       }
       assert.strictEqual(yield* status("/admin/settings", "Bearer a secret of some length"), 200)
       assert.strictEqual(yield* status("/livez"), 200)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("leaves a probe open that has a query", () =>
+    Effect.gen(function* () {
+      const ask = yield* admin({ token: Redacted.make("a secret of some length"), host: "0.0.0.0" })
+      assert.strictEqual((yield* ask("GET", "/livez?from=balancer")).status, 200)
+      for (const path of ["/livez/../admin/settings", "/admin/settings?/livez", "/livez%3F/../admin/settings"]) {
+        assert.strictEqual((yield* ask("GET", path)).status, 401, path)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("says of a body that it is too large, also where it was not declared", () =>
+    Effect.gen(function* () {
+      const ask = yield* admin()
+      const large = new Blob(["x".repeat(1_200_000)]).stream()
+      assert.deepInclude((yield* ask("PUT", "/admin/settings", large)).body, { status: 413, reason: "BODY_TOO_LARGE" })
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("finds a setting however the way to it is written", () =>
+    Effect.gen(function* () {
+      const ask = yield* admin()
+      for (const path of [`/%61dmin/settings/${get}`, `//admin/settings/${get}`, `/admin/settings/${get}?x=1`]) {
+        assert.deepInclude((yield* ask("GET", path)).body, { name: get }, path)
+      }
     }).pipe(Effect.scoped)
   )
 

@@ -53,7 +53,7 @@ export const guard = (token: string, open: ReadonlyArray<string>) => {
     <E, R>(app: Effect.Effect<HttpServerResponse, E, R>) =>
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
-        const problem = isOpen.has(request.url) ? undefined : problemOf(request.headers, token)
+        const problem = isOpen.has(request.url.replace(/\?.*$/, "")) ? undefined : problemOf(request.headers, token)
         return problem === undefined ? yield* app : yield* Problem.toResponse(problem)
       }),
     { global: true }

@@ -1,9 +1,12 @@
 /** What a request of the admin API asks for. */
 import type { Settings } from "@failsoft/core"
 import * as Effect from "effect/Effect"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as Schema from "effect/Schema"
 import * as Problem from "../Problem.ts"
+import { isTooLarge } from "./toProblem.ts"
 
 const word = Schema.String.pipe(Schema.check(Schema.isMaxLength(500)))
 
@@ -35,7 +38,11 @@ const malformed = (detail: string) =>
   Problem.make({ status: 400, reason: "MALFORMED_SETTING", detail: detail.slice(0, 300) })
 
 const body = Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => request.json).pipe(
-  Effect.mapError(() => malformed("the body must be valid JSON"))
+  Effect.mapError((error) =>
+    HttpServerError.isHttpServerError(error) && isTooLarge(error)
+      ? Problem.make({ status: 413, reason: "BODY_TOO_LARGE" })
+      : malformed("the body must be valid JSON")
+  )
 )
 
 const decoded = <A, I>(schema: Schema.Codec<A, I>, form: string) =>
@@ -66,13 +73,5 @@ export const query = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }): 
   }
 })
 
-/** The rest of the path after a prefix, decoded; a name may have its slashes either way. */
-export const rest = (prefix: string) =>
-  Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) => {
-    const path = url.replace(/[?#].*$/, "").slice(prefix.length)
-    try {
-      return Effect.succeed(decodeURIComponent(path))
-    } catch {
-      return Effect.fail(malformed("the name in the path is not percent-encoded well"))
-    }
-  })
+/** The rest of the path, decoded by the router; a name may have its slashes either way. */
+export const rest = Effect.map(HttpRouter.RouteContext, ({ params }) => params["*"] ?? "")

@@ -7,9 +7,19 @@ import type { Shedder } from "@failsoft/core"
  */
 export const statedPriority = (field: string | undefined): Shedder.Priority | undefined => {
   if (field === undefined) return undefined
-  const [, digit] = /(?:^|,)\s*u=([0-7])\s*(?:[;,]|$)/.exec(field) ?? []
-  if (digit === undefined) return undefined
-  const urgency = Number(digit)
-  if (urgency <= 1) return "critical"
-  return urgency >= 5 ? "sheddable" : undefined
+  let stated: Shedder.Priority | undefined
+  // A comma within a string parts no members; one that never ends is all of the rest, so each character is read once.
+  const members = field.includes('"') ? field.replace(/"(?:[^"\\]|\\.)*(?:"|\\?$)/g, '""') : field
+  for (const member of members.split(",")) {
+    // The last word of a key holds (RFC 9651), also where it says nothing that we know.
+    const [, value] = /^u(?:=([^;]*))?(?:;|$)/.exec(member.trim()) ?? [undefined, null]
+    if (value !== null) stated = priorityOf(value)
+  }
+  return stated
+}
+
+const priorityOf = (urgency: string | undefined): Shedder.Priority | undefined => {
+  const value = /^[0-7]\s*$/.test(urgency ?? "") ? Number(urgency) : 3
+  if (value <= 1) return "critical"
+  return value >= 5 ? "sheddable" : undefined
 }

@@ -64,7 +64,7 @@ const fromServerError = (
       )
     case "RequestParseError":
       return Problem.toResponse(
-        isTooLarge(error.reason.cause)
+        isTooLarge(error)
           ? Problem.make({ status: 413, reason: "BODY_TOO_LARGE" })
           : Problem.make({ status: 400, reason: "MALFORMED_BODY", detail: "the body must be valid JSON" })
       )
@@ -74,7 +74,7 @@ const fromServerError = (
 }
 
 /** The stream of a body says in its error's tag or text that the limit was passed. */
-const isTooLarge = (cause: unknown): boolean =>
+export const isTooLarge = ({ reason: { cause } }: HttpServerError.HttpServerError): boolean =>
   Predicate.hasProperty(cause, "message") && /maxBytes|too large|exceeded/i.test(String(cause.message))
 
 const places = { Params: "the path", Headers: "the headers", Query: "the query", Payload: "the body" }
