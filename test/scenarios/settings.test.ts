@@ -9,6 +9,9 @@ import { ask, type Seen, type Storefront, start, until } from "./storefront.ts"
 const json = { "content-type": "application/json" }
 const timeout = "recommendations/forUser/timeout.limitMillis"
 
+/** What the storefront shows where nobody knows what this customer likes. */
+const bestsellers = [1, 2, 3].map((nth) => ({ sku: `sku-${nth}`, name: `Product ${nth}` }))
+
 describe("settings of a running storefront", () => {
   const folder = mkdtempSync(join(tmpdir(), "failsoft-settings-"))
   const file = join(folder, "settings.json")
@@ -79,6 +82,33 @@ describe("settings of a running storefront", () => {
     assert.include(audit, '"by":"alice"')
     assert.include(audit, "the model is slow today")
     await put("", { changes: { [timeout]: null, "recommendations/forUser/retry.times": null } })
+    await shop.clearFault("recommendations")
+  })
+
+  it("a step of a fallback is switched off: the bestsellers in the place of what was shown last, and back", async () => {
+    const stale = "recommendations/forUser/fallback.stale"
+    const page = () => shop.page("sku-7")
+    const degraded = async () => {
+      const of = await page()
+      checkAlways(of)
+      return of.headers.get("degradation") ?? ""
+    }
+    await until("a page was fresh", 10_000, async () => (await degraded()) === "")
+    await shop.setFault("recommendations", { kind: "down" })
+    await until("the page shows what it showed last", 5000, async () => (await degraded()).includes("quality=stale"))
+    assert.strictEqual((await put(`${stale}.enabled`, { value: false, reason: "poisoned cache" })).status, 200)
+    const instead = await page()
+    assert.include(instead.headers.get("degradation") ?? "", "recommendations;quality=substituted")
+    assert.deepEqual(instead.body["recommendations"], bestsellers)
+    // The page is promised recommendations of some kind.
+    const refused = await put("recommendations/forUser/fallback.value.enabled", { value: false })
+    assert.deepInclude(refused.body, { status: 422, reason: "SETTING_DOES_NOT_FIT" })
+    assert.include(String(refused.body["detail"]), "the method degrades by its contract")
+    const downstreams = JSON.stringify((await ask(`${shop.admin}/admin/downstreams`)).body)
+    assert.include(downstreams, "fallback stale (stale) [off], value (substituted)")
+    assert.include(downstreams, `"${stale}.enabled":{"value":false,"origin":"admin"}`)
+    await ask(`${shop.admin}/admin/settings/${stale}.enabled`, { method: "DELETE" })
+    await until("the page shows it again", 5000, async () => (await degraded()).includes("quality=stale"))
     await shop.clearFault("recommendations")
   })
 
