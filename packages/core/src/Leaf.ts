@@ -5,7 +5,7 @@
  *
  * To everybody it is an effect. A stack that finds one at its bottom runs the
  * promise itself, without a fiber per attempt, at about two thirds of the cost. The
- * function is told its signal, its deadline and the number of the attempt.
+ * function is told its signal, its deadline, the number of the attempt and its context.
  *
  * When an attempt is given up (timeout, deadline, caller gone) the signal is aborted
  * and the caller goes on at once. Where the promise does not obey, the permit that

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Attempt, Call, Deadline, Leaf, Policy } from "@failsoft/core"
+import { Attempt, Call, Deadline, Leaf, Policy, Quota } from "@failsoft/core"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
@@ -172,6 +173,23 @@ describe("leaf", () => {
       yield* Fiber.join(fiber)
       assert.strictEqual(told[0]?.deadlineAt, 700)
       assert.strictEqual(told[0]?.attempt, 2)
+    })
+  )
+})
+
+describe("the context of a leaf", () => {
+  it.effect("is what an effect would see in its place: a quota that it tells is heard", () =>
+    Effect.gen(function* () {
+      const of = yield* living(Policy.stack(Policy.rateLimit({ permits: 10 }), Policy.timeout("1 second")))
+      const call = Leaf.call(
+        ({ context }) => {
+          Context.get(context, Quota.Heard)?.({ remaining: 0, resetMillis: 500 }, 0)
+          return Promise.resolve("answer")
+        },
+        () => "failed"
+      )
+      assert.strictEqual(yield* ending(of.intercept(call)), "answered")
+      assert.strictEqual(yield* ending(of.intercept(call)), "RATE_LIMITED")
     })
   )
 })

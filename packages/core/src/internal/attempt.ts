@@ -107,7 +107,7 @@ class Run extends Passage implements leaves.Run {
   }
 
   private runEffect(call: AnyCall): void {
-    const child = forkBeside(this.childContext(), call)
+    const child = forkBeside(this.context, call)
     const exit = child.pollUnsafe()
     if (exit !== undefined) this.finished(exit)
     else {
@@ -116,10 +116,10 @@ class Run extends Passage implements leaves.Run {
     }
   }
 
-  private childContext(): Context.Context<never> {
-    const { context } = this
-    let within =
-      this.bound.at < Context.get(context, Deadline) ? Context.add(context, Deadline, this.bound.at) : context
+  /** What runs within sees: the caller's context, its deadline, and what the gates add. */
+  get context(): Context.Context<never> {
+    const { outer } = this
+    let within = this.bound.at < Context.get(outer, Deadline) ? Context.add(outer, Deadline, this.bound.at) : outer
     for (const gate of this.place.telling) within = gate.within?.(this, within) ?? within
     return within
   }

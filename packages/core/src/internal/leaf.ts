@@ -5,6 +5,7 @@
  * An effect that carries `Opening` is opened anew for each attempt. To everybody
  * else it is a plain effect that does the same.
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { Attempt } from "../Attempt.ts"
 import { Deadline } from "../Deadline.ts"
@@ -17,6 +18,8 @@ export interface Run {
   readonly deadlineAt: number
   /** 0 for the first attempt, 1 for the first retry. */
   readonly attempt: number
+  /** The services and references that an effect would see in its place. */
+  readonly context: Context.Context<never>
 }
 
 /** One promise, and what its outcome means to the call. */
@@ -55,7 +58,12 @@ export const standalone = <A, E>(opened: Effect.Effect<A, E> | Leaf<A, E>): Effe
   opened instanceof Leaf
     ? Effect.withFiber((fiber) =>
         Effect.callback<A, E>((resume, signal) => {
-          const of: Run = { signal, deadlineAt: fiber.getRef(Deadline), attempt: fiber.getRef(Attempt) }
+          const of: Run = {
+            signal,
+            deadlineAt: fiber.getRef(Deadline),
+            attempt: fiber.getRef(Attempt),
+            context: fiber.context
+          }
           try {
             opened.run(of).then(
               (value) => resume(opened.onValue(value)),

@@ -94,22 +94,22 @@ export abstract class Passage implements Attempt, Entry {
   }
 
   get deadlineAt(): number {
-    return Math.min(this.bound.at, Context.get(this.context, Deadline))
+    return Math.min(this.bound.at, Context.get(this.outer, Deadline))
   }
 
   get attempt(): number {
-    return Context.get(this.context, AttemptNumber)
+    return Context.get(this.outer, AttemptNumber)
   }
 
   key(): string {
-    return Context.get(this.context, CallKey)
+    return Context.get(this.outer, CallKey)
   }
 
   random(): number {
-    return Context.get(this.context, Random.Random).nextDoubleUnsafe()
+    return Context.get(this.outer, Random.Random).nextDoubleUnsafe()
   }
 
-  protected get context(): Context.Context<never> {
+  protected get outer(): Context.Context<never> {
     return this.detached ?? this.fiber.context
   }
 
