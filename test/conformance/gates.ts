@@ -13,6 +13,7 @@
 import { Gate, Policy, Refused } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import { type Scenario, written } from "./scenario.ts"
+import type { Source } from "./sources.ts"
 
 const verdicts: Readonly<Record<string, Gate.Verdict>> = {
   ok: "answered",
@@ -176,7 +177,7 @@ export const breakerDefaults = {
 
 export const breaker = (
   says: string,
-  source: string,
+  source: Source,
   options: Policy.CircuitBreakerOptions,
   steps: string,
   { random = 0.5, ...extra }: Extra = {}
@@ -191,7 +192,7 @@ export const breaker = (
 
 export const bulkhead = (
   says: string,
-  source: string,
+  source: Source,
   options: Policy.BulkheadOptions,
   steps: string,
   { random = 0.5, ...extra }: Extra = {}

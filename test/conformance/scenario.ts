@@ -1,10 +1,11 @@
 /** A scenario of another project in our own words: a policy, what happens to it, and what must come of it. */
+import type { Source } from "./sources.ts"
 
 /** One row of the table. `run` says what went otherwise, if anything. */
 export interface Scenario {
   readonly says: string
-  /** The project, and the page or test that the scenario is known from. */
-  readonly source: string
+  /** Where the scenario is known from. */
+  readonly source: Source
   readonly policy: string
   /** What happens, with the results that must come of it. */
   readonly steps: string

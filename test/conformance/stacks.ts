@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { Scenario } from "./scenario.ts"
+import type { Source } from "./sources.ts"
 
 type Outcome = Call.Call<string, Transient.Transient, string | Refused.Refused>
 
@@ -92,7 +93,7 @@ const happens = (
 /** One call through a policy. */
 export const stack = (
   says: string,
-  source: string,
+  source: Source,
   policy: readonly [text: string, value: Policy.Policy],
   script: string,
   result: string,
@@ -113,7 +114,7 @@ export const stack = (
 /** A retry budget: `10 calls`, `2 retries`, `denied`, `wait 1000`. */
 export const budget = (
   says: string,
-  source: string,
+  source: Source,
   options: { readonly ratio: number; readonly perSecond: number },
   steps: string,
   extra: { readonly differs?: string } = {}

@@ -1,10 +1,14 @@
 /** All scenarios, by what they are about. */
 import type { Scenario } from "./scenario.ts"
-import { counting, thresholds, windows } from "./scenarios/breaker.ts"
+import { thresholds } from "./scenarios/breaker.ts"
+import { budgets } from "./scenarios/budget.ts"
 import { bulkheads } from "./scenarios/bulkhead.ts"
-import { byHand, halfOpen, open, ramps } from "./scenarios/recovery.ts"
-import { budgets, retries } from "./scenarios/retry.ts"
+import { counting } from "./scenarios/counting.ts"
+import { halfOpen, ramps } from "./scenarios/halfOpen.ts"
+import { byHand, open } from "./scenarios/recovery.ts"
+import { retries } from "./scenarios/retry.ts"
 import { times } from "./scenarios/time.ts"
+import { windows } from "./scenarios/windows.ts"
 
 export const table: Readonly<Record<string, ReadonlyArray<Scenario>>> = {
   "Circuit breaker: when it opens": thresholds,
