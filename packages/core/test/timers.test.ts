@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import { type Entry, Timers } from "../src/internal/timers.ts"
 import { choices } from "./history.ts"
@@ -36,11 +38,11 @@ class Alarm implements Entry {
   }
 }
 
-const setting = Effect.withFiber((fiber) => {
+const settingOf = (fiber: Fiber.Fiber<unknown, unknown>) => {
   const clock = fiber.getRef(Clock.Clock)
   const timers = new Timers()
   const now = () => clock.currentTimeMillisUnsafe()
-  return Effect.succeed({
+  return {
     timers,
     now,
     alarm: (millis: number) => {
@@ -48,8 +50,10 @@ const setting = Effect.withFiber((fiber) => {
       timers.add(alarm, fiber, now(), millis)
       return alarm
     }
-  })
-})
+  }
+}
+
+const setting = Effect.withFiber((fiber) => Effect.succeed(settingOf(fiber)))
 
 describe("timers", () => {
   it.effect("ring each at its time and never once removed, whatever the order of their durations", () =>
@@ -74,6 +78,32 @@ describe("timers", () => {
       yield* TestClock.adjust("1 second")
       for (const [alarm, at] of set) assert.strictEqual(alarm.rang, removed.has(alarm) ? undefined : at)
       assert.isAbove(removed.size, 500)
+    })
+  )
+
+  it.effect("sleep for at most a second at once, so that a removed one keeps no program from its end", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const sleeps: Array<number> = []
+      const watched: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
+        sleep: (duration) => {
+          sleeps.push(Duration.toMillis(duration))
+          return clock.sleep(duration)
+        }
+      }
+      const fiber = yield* Effect.forkChild(Effect.provideService(Effect.never, Clock.Clock, watched))
+      yield* Effect.yieldNow
+      const { alarm, timers } = settingOf(fiber)
+      const kept = alarm(2500)
+      yield* TestClock.adjust("2 seconds")
+      const removed = alarm(60_000)
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual(kept.rang, 2500)
+      timers.remove(removed)
+      yield* TestClock.adjust("60 seconds")
+      assert.deepEqual(sleeps, [1000, 1000, 500, 1000], "the last wakes to nothing, and sleeps no more")
     })
   )
 

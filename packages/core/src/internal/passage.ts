@@ -210,7 +210,7 @@ export abstract class Passage implements Attempt, Entry {
   private proceed(ticket: Ticket, until: number): void {
     // Whoever went away meanwhile has handed it back.
     if (this.ticket !== ticket) return
-    this.ticket = undefined
+    this.drop(ticket)
     if (ticket.refusal !== undefined) this.refuse(ticket.refusal)
     else {
       if (!ticket.again) this.tokens.push(ticket.token)
@@ -240,10 +240,15 @@ export abstract class Passage implements Attempt, Entry {
     return ticket.settled || this.listed !== "no"
   }
 
-  private waitedTooLong(ticket: Ticket): void {
-    // The place is given up in the same step, so that nobody grants it any more.
+  /** A gate may remember a ticket for a while, and must not hold the call by it. */
+  private drop(ticket: Ticket): void {
     this.ticket = undefined
     ticket.notify = ticket.rearm = undefined
+  }
+
+  private waitedTooLong(ticket: Ticket): void {
+    // The place is given up in the same step, so that nobody grants it any more.
+    this.drop(ticket)
     const late = this.takenBack(ticket, this.now)
     const byDeadline = late === undefined || this.bound.at - this.now <= 0
     this.refuse(byDeadline ? this.deadlineRefusal() : late)
@@ -315,7 +320,7 @@ export abstract class Passage implements Attempt, Entry {
 
   /** A ticket that was granted or not, with nobody left to use it. */
   private handBack(ticket: Ticket, verdict: Verdict, now: number): void {
-    this.ticket = undefined
+    this.drop(ticket)
     this.place.waits.remove(this)
     if (ticket.token >= 0) this.leaveGate(this.place.gates[this.tokens.length], ticket.token, verdict, now, -1)
     else if (!ticket.settled) this.takenBack(ticket, now)

@@ -27,6 +27,12 @@ export interface Entry extends Node<Entry> {
   listed: "no" | "sorted" | "heap"
 }
 
+/**
+ * It sleeps for no longer than this at once: where nobody waits any more, a sleeper must not keep a program from its
+ * end until a deadline of minutes is over.
+ */
+const napMillis = 1000
+
 /** So many entries are passed in the list before the heap takes a new one. */
 const stepsMax = 8
 
@@ -120,10 +126,11 @@ export class Timers {
     const earlier = this.sleeper
     this.sleeper = undefined
     earlier?.interruptUnsafe()
-    this.wakesAt = at
+    const nap = Math.min(Math.max(0, at - this.setBack - now), napMillis)
+    this.wakesAt = Math.min(at, now + this.setBack + nap)
     const { clock } = this
     if (clock === undefined) return
-    const sleeper = forkBeside(this.context, clock.sleep(Duration.millis(Math.max(0, at - this.setBack - now))))
+    const sleeper = forkBeside(this.context, clock.sleep(Duration.millis(nap)))
     this.sleeper = sleeper
     sleeper.addObserver(() => {
       if (this.sleeper !== sleeper) return
