@@ -134,3 +134,18 @@ export const record = (refused: Refused): Record => ({
   ...(refused.deadlineLeftMillis === undefined ? {} : { deadlineLeftMillis: refused.deadlineLeftMillis }),
   ...(refused.state === undefined ? {} : { state: refused.state })
 })
+
+/**
+ * The record as the attributes of the event `resilience.refused` of a span.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const attributes = (
+  { state, ...rest }: Record,
+  { downstream, method }: { readonly downstream: string; readonly method: string }
+): Readonly<{ [name: string]: unknown }> => {
+  const all: { [name: string]: unknown } = { downstream, method }
+  for (const [name, value] of Object.entries({ ...rest, ...state })) all[`resilience.${name}`] = value
+  return all
+}

@@ -52,12 +52,12 @@ export const livingGate = (policy: Policy.Policy, bus?: Signal.SignalBus): Livin
 export const attemptAt = (
   row: Policy.Row,
   now: number,
-  options: { readonly key?: string; readonly random?: number } = {}
+  options: { readonly key?: string; readonly random?: number; readonly leftMillis?: number } = {}
 ) => {
   const attempt = {
     row,
     now,
-    deadlineAt: Number.POSITIVE_INFINITY,
+    deadlineAt: now + (options.leftMillis ?? Number.POSITIVE_INFINITY),
     key: () => options.key ?? "",
     random: () => options.random ?? 0.5,
     outlives: 0,

@@ -12,7 +12,12 @@ type Knobs = {
 }
 
 type Op =
-  | { readonly does: "enter"; readonly priority: Shedder.Priority; readonly after: number }
+  | {
+      readonly does: "enter"
+      readonly priority: Shedder.Priority
+      readonly leftMillis: number
+      readonly after: number
+    }
   | { readonly does: "leave" | "abandon"; readonly nth: number; readonly after: number }
   | { readonly does: "turn"; readonly to: Partial<Knobs>; readonly after: number }
 
@@ -24,7 +29,10 @@ const history = (of: Choices): ReadonlyArray<Op> =>
   Array.from({ length: of.between(10, 80) }, (): Op => {
     const after = of.pick([0, 0, 1, 3, 20, 120])
     const roll = of.next()
-    if (roll < 0.6) return { does: "enter", priority: of.pick(["critical", "default", "sheddable"]), after }
+    if (roll < 0.6) {
+      const leftMillis = of.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 2, 60])
+      return { does: "enter", priority: of.pick(["critical", "default", "sheddable"]), leftMillis, after }
+    }
     if (roll < 0.82) return { does: "leave", nth: of.between(0, 9), after }
     if (roll < 0.9) return { does: "abandon", nth: of.between(0, 9), after }
     return {
@@ -60,7 +68,7 @@ class Model {
     return Math.max(1, Math.floor(limitMax * ([1, defaultShare, sheddableShare][rank] ?? 0)))
   }
 
-  arrives(rank: number, now: number): Modelled {
+  arrives(rank: number, now: number, leftMillis: number): Modelled {
     const { mode, queueMax } = this.knobs
     const made = (is: Modelled["is"], due = 0) => {
       const request: Modelled = { rank, due, is }
@@ -76,7 +84,7 @@ class Model {
       victim.is = "shed"
     }
     if (this.count("waiting") === 0) this.stoodFrom = now
-    return made("waiting", Math.max(now + targetMillis, this.stoodFrom + intervalMillis))
+    return made("waiting", Math.min(now + leftMillis, Math.max(now + targetMillis, this.stoodFrom + intervalMillis)))
   }
 
   serve(now: number): void {
@@ -137,12 +145,15 @@ const differs =
       now += op.after
       lateOnes()
       if (op.does === "enter") {
-        const attempt = attemptAt(row, now, { key: op.priority })
+        const attempt = attemptAt(row, now, { key: op.priority, leftMillis: op.leftMillis })
         const got = gate.enter(attempt)
-        const request = model.arrives(Shedder.priorities.indexOf(op.priority), now)
+        const request = model.arrives(Shedder.priorities.indexOf(op.priority), now, op.leftMillis)
         const is = typeof got === "number" ? "passes" : got instanceof Gate.Ticket ? "waits" : "is shed"
         const expected = { waiting: "waits", shed: "is shed", running: "passes", free: "passes", gone: "" }[request.is]
         if (is !== expected) return `step ${step}: the request ${is}, but ${expected} in the model`
+        if (got instanceof Gate.Ticket && got.waitMillis !== request.due - now) {
+          return `step ${step}: the request may wait ${got.waitMillis} ms, but ${request.due - now} in the model`
+        }
         if (typeof got === "number" || got instanceof Gate.Ticket) tokens.set(request, { got, attempt })
       } else if (op.does === "turn") {
         model.knobs = { ...model.knobs, ...op.to }
@@ -181,6 +192,12 @@ const bugs: Readonly<Record<string, Mutation>> = {
   "a place too many": { values: (of) => ({ ...of, limitMax: of.limitMax + 1 }) },
   "a queue that is one longer": { values: (of) => ({ ...of, queueMax: of.queueMax + 1 }) },
   "sheddable work may fill what default work may": { values: (of) => ({ ...of, sheddableShare: of.defaultShare }) },
+  "a wait that is longer than the caller's": {
+    gate: (gate) => ({
+      ...gate,
+      enter: (attempt) => gate.enter({ ...attempt, key: () => attempt.key(), deadlineAt: Number.POSITIVE_INFINITY })
+    })
+  },
   "everybody is default": {
     gate: (gate) => ({ ...gate, enter: (attempt) => gate.enter({ ...attempt, key: () => "default" }) })
   },

@@ -53,6 +53,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as loopDelay from "./internal/loopDelay.ts"
 import { statedPriority } from "./internal/priorityHeader.ts"
+import { grantedMillis } from "./internal/requestDeadline.ts"
 import { type Place, Places, placing, RoutePlaces } from "./internal/routePlaces.ts"
 import { ShedPassage } from "./internal/shedPassage.ts"
 
@@ -225,7 +226,10 @@ const shedder = (
             )
             const { place, row } = places.find(request.method, request.url)
             if (place === "exempt") return app
-            const passage = new ShedPassage(form.gate, app, fiber, row, worth(request, place, trusts))
+            const granted = grantedMillis(request.headers)
+            // What is malformed is refused by the edge, with a sentence.
+            const millis = typeof granted === "number" ? granted : Number.POSITIVE_INFINITY
+            const passage = new ShedPassage(form.gate, app, fiber, row, worth(request, place, trusts), millis)
             return Effect.onExitPrimitive(
               Effect.suspend(() => passage.enter()),
               (exit) => passage.ended(exit)

@@ -14,6 +14,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
 
 const Shop = HttpApi.make("shop").add(
   HttpApiGroup.make("orders", { topLevel: true })
@@ -226,6 +227,63 @@ describe("load shedding over HTTP", () => {
         [200, 200, 200]
       )
       assert.strictEqual(seen.peak, 1)
+    })
+  )
+
+  it.live("counts a wait in the queue as part of the time that the request grants", () =>
+    Effect.gen(function* () {
+      const { ask, open, seen, state } = yield* started({ limitMax: 1, queueMax: 2, queueInterval: "4 seconds" })
+      const first = ask("/orders/1")
+      yield* until(() => seen.begun === 1)
+      const startedAt = performance.now()
+      const second = ask("/orders/2", { headers: { "grpc-timeout": "800m" } })
+      yield* until(() => state()["waiting"] === 1)
+      yield* Effect.sleep("500 millis")
+      open()
+      assert.strictEqual((yield* Effect.promise(() => second)).status, 503)
+      assert.isBelow(performance.now() - startedAt, 1200)
+      assert.strictEqual((yield* Effect.promise(() => first)).status, 200)
+    })
+  )
+
+  it.live("lets nobody wait for longer than the request grants", () =>
+    Effect.gen(function* () {
+      const { ask, open, seen, state } = yield* started({ limitMax: 1, queueMax: 2, queueInterval: "4 seconds" })
+      const first = ask("/orders/1")
+      yield* until(() => seen.begun === 1)
+      const startedAt = performance.now()
+      const spent = yield* Effect.promise(() => ask("/orders/2", { headers: { "grpc-timeout": "200m" } }))
+      assert.deepInclude(JSON.parse(spent.text), { status: 503, reason: "LOAD_SHED" })
+      // A timer may ring within the millisecond before.
+      assert.isAtMost(JSON.parse(spent.text).refusal.deadlineLeftMillis, 1)
+      assert.isBelow(performance.now() - startedAt, 1500)
+      assert.deepInclude(state(), { running: 1, waiting: 0 })
+      open()
+      assert.strictEqual((yield* Effect.promise(() => first)).status, 200)
+    })
+  )
+
+  it.live("tells the span of the request why it was shed, by the same record", () =>
+    Effect.gen(function* () {
+      const events: Array<readonly [string, unknown]> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          const span = new Tracer.NativeSpan(options)
+          span.event = (name, _, attributes) => void events.push([name, attributes])
+          return span
+        }
+      })
+      const { ask, open, seen } = yield* Effect.withTracer(started({ limitMax: 1, queueMax: 0 }), tracer)
+      const first = ask("/orders/1")
+      yield* until(() => seen.begun === 1)
+      const shed = yield* Effect.promise(() => ask("/pages/1"))
+      const { state, ...rest } = JSON.parse(shed.text).refusal
+      const attributes = Object.entries({ ...rest, ...state }).map(([name, value]) => [`resilience.${name}`, value])
+      assert.deepEqual(events, [
+        ["resilience.refused", { downstream: "edge", method: "other", ...Object.fromEntries(attributes) }]
+      ])
+      open()
+      assert.strictEqual((yield* Effect.promise(() => first)).status, 200)
     })
   )
 

@@ -16,7 +16,7 @@ import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
 import type { Interceptor, Row } from "../Policy.ts"
-import type * as Refused from "../Refused.ts"
+import * as Refused from "../Refused.ts"
 import type { Outcome } from "../Signal.ts"
 import type { Unavailable } from "../Unavailable.ts"
 import { canonical } from "./canonical.ts"
@@ -141,13 +141,10 @@ class LogicalCall implements Fallback.Request, Sent {
   }
 
   /** The record of the refusal as an event of the caller's span, where there is one. */
-  private traceRefusal({ state, ...refusal }: Refused.Record): void {
+  private traceRefusal(refusal: Refused.Record): void {
     const { span } = this.fiber.cache
     if (span?._tag !== "Span" || !span.sampled) return
-    const { downstream, method } = this.of.row
-    const attributes: Record<string, unknown> = { downstream, method }
-    for (const [name, value] of Object.entries({ ...refusal, ...state })) attributes[`resilience.${name}`] = value
-    span.event("resilience.refused", this.clock.currentTimeNanosUnsafe(), attributes)
+    span.event("resilience.refused", this.clock.currentTimeNanosUnsafe(), Refused.attributes(refusal, this.of.row))
   }
 
   /** A caller without time, or with a request that cannot be sent, says nothing about the downstream. */

@@ -151,13 +151,14 @@ export class Shedding {
 
   /**
    * CoDel: while the queue has been empty within the interval, a wait may last until the
-   * interval is over; once it stands, only as long as the target.
+   * interval is over; once it stands, only as long as the target. Nobody waits longer than its caller.
    */
   private wait(attempt: Attempt, rank: number): Ticket {
     const { queueIntervalMillis, queueTargetMillis } = this.values
     if (this.waiting === 0) this.busySince = attempt.now
     const standsIn = this.busySince + queueIntervalMillis - attempt.now
-    const ticket = new Waiting(attempt, rank, Math.max(queueTargetMillis, standsIn))
+    const left = Math.max(0, attempt.deadlineAt - attempt.now)
+    const ticket = new Waiting(attempt, rank, Math.min(left, Math.max(queueTargetMillis, standsIn)))
     this.queues[rank]?.add(ticket)
     this.waiting++
     return ticket

@@ -20,6 +20,7 @@ import * as Degraded from "../Degraded.ts"
 import type { DrainSwitch } from "../Drain.ts"
 import * as Problem from "../Problem.ts"
 import { answerEarly } from "./answerEarly.ts"
+import { ArrivedAt } from "./arrival.ts"
 import { grantedMillis } from "./requestDeadline.ts"
 import { fromCause, withProblemBody } from "./toProblem.ts"
 
@@ -57,10 +58,11 @@ export class EdgeRequest implements Deadline.Alarm {
 
   /** Runs the routes with this request's journal, deadline and limit, and always has an answer. */
   serve<E, R>(app: Effect.Effect<Response, E, R>): Effect.Effect<Response, E, R> {
-    const admitted = this.admit()
-    if (typeof admitted !== "number") return Effect.flatMap(Problem.toResponse(admitted), this.onSuccess)
-    this.millis = Math.min(admitted, this.limits.deadlineMillis)
     const now = this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+    const waited = Math.max(0, now - this.fiber.getRef(ArrivedAt))
+    const admitted = this.admit(waited)
+    if (typeof admitted !== "number") return Effect.flatMap(Problem.toResponse(admitted), this.onSuccess)
+    this.millis = admitted
     const at = Math.min(this.fiber.getRef(Deadline.Deadline), now + this.millis)
     // As the router does; the enclosing request restores it.
     this.fiber.setContext(
@@ -116,16 +118,17 @@ export class EdgeRequest implements Deadline.Alarm {
     })
   }
 
-  /** What the headers alone decide: the milliseconds that the request grants, or why it may not come in. */
-  private admit(): Problem.Problem | number {
+  /** What the headers alone decide: the milliseconds that are left, or why it may not come in. */
+  private admit(waited: number): Problem.Problem | number {
     const { headers } = this.request
     const { maxBytes } = this.limits
     const granted = grantedMillis(headers)
     if (typeof granted === "string") {
       return Problem.make({ status: 400, reason: "MALFORMED_HEADER", detail: granted })
     }
-    if (granted < 1) return Problem.make({ status: 504, reason: "DEADLINE_EXCEEDED", detail: spentDetail })
-    return Number(headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : granted
+    const left = Math.min(granted, this.limits.deadlineMillis) - waited
+    if (left < 1) return Problem.make({ status: 504, reason: "DEADLINE_EXCEEDED", detail: spentDetail })
+    return Number(headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : left
   }
 }
 

@@ -9,6 +9,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Random from "effect/Random"
 import { Drain } from "../Drain.ts"
 import * as Problem from "../Problem.ts"
+import { ArrivedAt } from "./arrival.ts"
 import { formatRetryAfter } from "./retryAfter.ts"
 import type { Placed } from "./routePlaces.ts"
 
@@ -18,7 +19,7 @@ type Response = HttpServerResponse.HttpServerResponse
 export class ShedPassage<E, R> implements Gate.Attempt {
   readonly row: Placed["row"]
   readonly now: number
-  readonly deadlineAt = Number.POSITIVE_INFINITY
+  readonly deadlineAt: number
   private readonly gate: Gate.Gate
   private readonly app: Effect.Effect<Response, E, R>
   private readonly priority: Shedder.Priority
@@ -32,7 +33,8 @@ export class ShedPassage<E, R> implements Gate.Attempt {
     app: Effect.Effect<Response, E, R>,
     fiber: Fiber.Fiber<unknown, unknown>,
     row: Placed["row"],
-    priority: Shedder.Priority
+    priority: Shedder.Priority,
+    grantedMillis: number
   ) {
     this.gate = gate
     this.app = app
@@ -40,6 +42,7 @@ export class ShedPassage<E, R> implements Gate.Attempt {
     this.row = row
     this.priority = priority
     this.now = this.time()
+    this.deadlineAt = this.now + grantedMillis
   }
 
   key(): string {
@@ -67,8 +70,13 @@ export class ShedPassage<E, R> implements Gate.Attempt {
 
   private admit(token: number): Effect.Effect<Response, E, R> {
     this.token = token
-    this.startedAt = this.ticket === undefined ? this.now : this.time()
-    return this.app
+    if (this.ticket === undefined) {
+      this.startedAt = this.now
+      return this.app
+    }
+    this.startedAt = this.time()
+    // Its caller has been waiting since then: the edge grants what is left.
+    return Effect.provideService(this.app, ArrivedAt, this.now)
   }
 
   /** A client that goes away while it waits must not be waited for. */
@@ -97,8 +105,18 @@ export class ShedPassage<E, R> implements Gate.Attempt {
     return undefined
   }
 
-  /** No schema, no span, no reading of the body: a shed request must cost next to nothing. */
+  /** The record as an event of the request's span, where somebody traces. */
+  private trace(refusal: Refused.Record): void {
+    const { span } = this.fiber.cache
+    if (span?._tag !== "Span" || !span.sampled) return
+    const now = this.fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
+    span.event("resilience.refused", now, Refused.attributes(refusal, this.row))
+  }
+
+  /** No schema, no span of its own, no reading of the body: a shed request must cost next to nothing. */
   private turnedAway(refused: Refused.Refused): Response {
+    const refusal = Refused.record(refused)
+    this.trace(refusal)
     const body = JSON.stringify({
       type: Problem.temporaryReducedCapacity,
       status: 503,
@@ -106,7 +124,7 @@ export class ShedPassage<E, R> implements Gate.Attempt {
       detail,
       retryable: true,
       reason: refused.reason,
-      refusal: Refused.record(refused)
+      refusal
     })
     return HttpServerResponse.text(body, {
       status: 503,
