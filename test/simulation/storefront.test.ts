@@ -1,16 +1,23 @@
+import { readFileSync } from "node:fs"
 import { Simulation } from "@failsoft/core/testing"
 import { host } from "@failsoft/core/testing/node"
 import { assert, describe, it } from "vitest"
+import { document, page } from "./document.ts"
 import { storefront } from "./storefront.ts"
 
-/** The whole thousand by night; each night from another seed. */
+/** Each takes some hundredths of a second; `SIM_RUNS=1000 npm test -- --project simulation` for more. */
 const runs = 150
 
 describe("the storefront", () => {
-  it(`keeps its promises under ${runs} random plans (SIM_RUNS for more)`, () => {
-    const outcome = Simulation.test({ ...storefront, runs, host: host(import.meta.dirname) })
+  it(`keeps its promises under ${runs} random plans`, { timeout: 600_000 }, () => {
+    const outcome = Simulation.test({ ...storefront, runs, matrix: false, host: host(import.meta.dirname) })
     for (const [what, count] of Object.entries(outcome.sometimes)) {
+      // Its limits are adaptive: it has no bulkhead.
       if (what !== "a bulkhead was full") assert.isAbove(count, 0, what)
     }
+  })
+
+  it("gives its customers what the page of its outages says (npm run outages writes it)", () => {
+    assert.strictEqual(readFileSync(page, "utf8"), document())
   })
 })

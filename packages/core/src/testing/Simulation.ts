@@ -262,12 +262,15 @@ export const report = (outcome: campaign.Outcome, host: Host.Host = Host.none): 
   outcome.found && reports.text(outcome, outcome.found, host)
 
 /**
- * The matrix of single faults as Markdown: downstream × fault → what callers get.
+ * The matrix of single faults as Markdown: downstream × fault → what callers get, the
+ * most frequent first. Without `shares` it says no percentages and the best comes first,
+ * so that a page which is checked for drift changes only where callers get something else.
  *
  * @category rendering
  * @since 0.1.0
  */
-export const matrix = (outcome: campaign.Outcome): string => cells.markdown(outcome.matrix)
+export const matrix = (outcome: campaign.Outcome, options: { readonly shares?: boolean } = {}): string =>
+  cells.markdown(outcome.matrix, options.shares ?? true)
 
 /**
  * Runs one plan and returns its trace.

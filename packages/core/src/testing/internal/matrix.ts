@@ -1,4 +1,5 @@
 /** What the callers get while one downstream has one fault. */
+import { qualities } from "../../Answer.ts"
 import type { Fault } from "../Fault.ts"
 import * as Trace from "../Trace.ts"
 
@@ -31,11 +32,20 @@ export const cellOf = (downstream: string, kind: Fault["kind"], trace: Trace.Tra
 
 const share = (of: number) => (of > 0.99 ? "" : ` ${Math.max(1, Math.round(of * 100))} %`)
 
-const shown = (cell: Cell | undefined, name: string): string =>
-  (cell?.got[name] ?? []).map(({ what, share: of }) => `${what}${share(of)}`).join(", ") || "–"
+const order = [...qualities, "permanent", "unavailable", "died", "unfinished"]
+
+const rank = (what: string) => order.findIndex((word) => what.startsWith(word))
+
+const shown = (cell: Cell | undefined, name: string, shares: boolean): string => {
+  const got = cell?.got[name] ?? []
+  const words = shares
+    ? got.map(({ what, share: of }) => `${what}${share(of)}`)
+    : got.map(({ what }) => what).sort((a, b) => rank(a) - rank(b))
+  return words.join(shares ? ", " : " or ") || "–"
+}
 
 /** The matrix as Markdown: a table for each kind of request, downstream × fault → what it gets. */
-export const markdown = (cells: ReadonlyArray<Cell>): string => {
+export const markdown = (cells: ReadonlyArray<Cell>, shares: boolean): string => {
   const names = [...new Set(cells.flatMap(({ got }) => Object.keys(got)))]
   const downstreams = [...new Set(cells.map(({ downstream }) => downstream))]
   const kinds = [...new Set(cells.map(({ kind }) => kind))]
@@ -45,7 +55,8 @@ export const markdown = (cells: ReadonlyArray<Cell>): string => {
         const row = downstreams.map((downstream) =>
           shown(
             cells.find((cell) => cell.kind === kind && cell.downstream === downstream),
-            name
+            name,
+            shares
           )
         )
         return `| ${kind} | ${row.join(" | ")} |`

@@ -41,7 +41,13 @@ const attempted = (of: Trace.Attempt): ReadonlyArray<Line> => {
     { nth: of.nth, at: of.at, text: `${what} is asked, attempt ${of.attempt + 1}${met}` },
     ...(of.endedAt === undefined || of.endedNth === undefined
       ? []
-      : [{ nth: of.endedNth, at: of.endedAt, text: `${what} ${of.outcome}${of.applied ? ", applied" : ""}` }])
+      : [
+          {
+            nth: of.endedNth,
+            at: of.endedAt,
+            text: `${what} ${of.outcome === "interrupted" ? "is given up" : of.outcome}${of.applied ? ", applied" : ""}`
+          }
+        ])
   ]
 }
 

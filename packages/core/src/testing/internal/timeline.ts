@@ -55,7 +55,7 @@ const answerLetters: Readonly<Record<string, string>> = {
 
 /** What the letters of a timeline mean. */
 export const legend =
-  "circuits: · closed, O open, h half-open, r ramp; answers, the worst: f fresh, s stale, p partial, o optimistic, d deferred, u substituted, m omitted, P permanent, X unavailable, ! died, a aborted, ? unfinished"
+  "circuits: · closed, O open, h half-open, r ramp\nanswers, the worst: f fresh, s stale, p partial, o optimistic, d deferred, u substituted, m omitted, P permanent, X unavailable, ! died, a aborted, ? unfinished"
 
 const word = ({ outcome, quality }: Trace.Request) => (outcome === "answered" ? quality : outcome)
 

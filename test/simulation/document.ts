@@ -1,0 +1,22 @@
+/** The storefront under every single fault, as a page of the documentation. */
+import { fileURLToPath } from "node:url"
+import { Simulation } from "@failsoft/core/testing"
+import { storefront } from "./storefront.ts"
+
+/** Where the page is. */
+export const page = fileURLToPath(new URL("../../docs/storefront-outages.md", import.meta.url))
+
+/** The whole page. */
+export const document = (): string => {
+  const outcome = Simulation.search({ ...storefront, runs: 0 })
+  const broken = Simulation.report(outcome)
+  if (broken !== undefined) throw new Error(broken)
+  return `# The storefront in an outage
+
+What a customer gets while one downstream has one fault at its full strength, found by the simulator in the storefront's own composition. This page is written from those runs (\`npm run outages\`), so it cannot say anything else: a test compares it.
+
+Where a cell has several words, some customers got one and some the other; \`unavailable\` is a 503 with \`Retry-After\`. A page of a product that was never shown before has nothing stale to show; an order never uses a stale price. \`permanent\` is a declined card, which has nothing to do with the fault; \`deferred\` is an order whose payment is still being found out (202). What the faults do is in [Testing outages](testing-outages.md#faults).
+
+${Simulation.matrix(outcome, { shares: false })}
+`
+}

@@ -1,0 +1,5 @@
+/** Writes the matrix of the storefront into the documentation. */
+import { writeFileSync } from "node:fs"
+import { document, page } from "./document.ts"
+
+writeFileSync(page, document())
