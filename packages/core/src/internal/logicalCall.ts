@@ -112,7 +112,7 @@ class LogicalCall implements Fallback.Request, Sent {
     const { method, observations, row, steps } = this.of
     if (result._tag === "Success") {
       this.now = this.clock.currentTimeMillisUnsafe()
-      observations.good(this.now, this.now - this.startedAt)
+      observations.good(this.now, this.elapsed(this.now))
       for (const step of steps) observe(step, this, result.success)
       this.tell("answered")
       return Effect.succeed(method.onOutage === "fail" ? result.success : Answer.fresh(result.success))
@@ -154,6 +154,11 @@ class LogicalCall implements Fallback.Request, Sent {
       : failure.reason !== "UNSENDABLE_REQUEST"
   }
 
+  /** A clock that was set back must not teach anybody a negative time. */
+  private elapsed(now: number): number {
+    return Math.max(0, now - this.startedAt)
+  }
+
   private tell(outcome: Outcome): void {
     const { row } = this.of
     if (!row.bus.active) return
@@ -164,7 +169,7 @@ class LogicalCall implements Fallback.Request, Sent {
       downstream: row.downstream,
       method: row.method,
       outcome,
-      durationMillis: at - this.startedAt
+      durationMillis: this.elapsed(at)
     })
   }
 }

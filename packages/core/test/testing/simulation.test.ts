@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Fallback, Policy } from "@failsoft/core"
-import { Host, Simulation, Trace, Traffic } from "@failsoft/core/testing"
+import { Fake, Host, Simulation, Trace, Traffic } from "@failsoft/core/testing"
 import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
-import { hashed, Payments, Stock, shop } from "./shop.ts"
+import { hashed, Payments, Stock, StockRing, shop } from "./shop.ts"
 
 describe("a campaign", { timeout: 60_000 }, () => {
   it("finds nothing in a shop that is right, and has seen what can happen to it", () => {
@@ -44,6 +44,18 @@ describe("a campaign", { timeout: 60_000 }, () => {
     })
     assert.strictEqual(found?.judged.violation?.rule, "each request ends within the deadline")
     assert.include(Simulation.report({ ...emptyOutcome, found }) ?? "", "1001 ms of 1000 ms")
+  })
+
+  it("shows no call that took less than no time where the clock is set back", () => {
+    const plan = { faults: [], disturbances: [{ kind: "clockJump" as const, byMillis: -60_000, from: 3000 }] }
+    const traffic = [Traffic.make("page", () => Stock.use((stock) => stock.get({ sku: "a" })), { perSecond: 60 })]
+    // Slow enough that some are on their way at that moment.
+    const fakes = [Fake.make(Stock, {}, { latency: { from: 100, to: 200 } })]
+    const busy = { ...shop, layer: StockRing, fakes, traffic }
+    const { signals } = Simulation.run(busy, plan, { length: "6 seconds" })
+    const ended = signals.flatMap(({ signal }) => (signal._tag === "CallEnded" ? [signal.durationMillis] : []))
+    assert.isAbove(ended.length, 100)
+    assert.isAtLeast(Math.min(...ended), 0)
   })
 
   it("says so where the limits do not carry the traffic without any fault", () => {

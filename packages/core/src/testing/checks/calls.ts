@@ -220,7 +220,8 @@ const openFor = (changes: ReadonlyArray<{ readonly at: number; readonly to: stri
 const legal: Readonly<Record<string, ReadonlyArray<string>>> = {
   closed: ["open"],
   open: ["half-open"],
-  "half-open": ["closed", "ramp", "open"],
+  // To itself where its probes were lost: others are let out.
+  "half-open": ["closed", "ramp", "open", "half-open"],
   ramp: ["closed", "open"]
 }
 
