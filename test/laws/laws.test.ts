@@ -48,12 +48,21 @@ describe("the laws of composed policies", () => {
 
   it("hold while knobs are turned at random moments, and some of them expire", () => {
     let turned = 0
+    const knobs = new Map<string, number>()
     const look = ({ signals }: Trace) => {
-      turned += signals.filter(({ _tag }) => _tag === "SettingChanged").length
+      for (const signal of signals) {
+        if (signal._tag !== "SettingChanged") continue
+        turned++
+        for (const name of signal.names) knobs.set(name, (knobs.get(name) ?? 0) + 1)
+      }
     }
     const broken = search({ kind: "turned", laws, runs, seen: look })
     if (broken !== undefined) assert.fail(report(broken))
     assert.isAbove(turned, 5 * runs, "hardly a knob was turned")
+    const rare = ["circuitBreaker.mode", "circuitBreaker.keysMax", "bulkhead.mode", "bulkhead.keysMax"]
+      .concat(["adaptiveLimit.mode", "adaptiveLimit.keysMax", "adaptiveLimit.algorithm", "hedge.quantile"])
+      .filter((knob) => (knobs.get(`d/${knob.split(".")[0]}/${knob}`) ?? 0) < runs / 100)
+    assert.deepEqual(runs < 100 ? [] : rare, [], `never or rarely turned in ${JSON.stringify([...knobs])}`)
   })
 
   it("a healthy downstream answers every call with one attempt (the oracle)", () => {

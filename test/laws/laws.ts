@@ -1,5 +1,6 @@
 /** The laws: each looks at what happened and says what is wrong, or nothing. */
 import type { Spec } from "./scenario.ts"
+import { mannersOf } from "./turns.ts"
 import { type CallTrace, probeMaxMillis, type Trace } from "./world.ts"
 
 /** A law over one case. */
@@ -40,14 +41,15 @@ export const nothingRunsAfterwards: Law = (trace) => {
   })
 }
 
-/** From when until when the circuit was half-open. */
+/** From when until when a circuit was half-open: the one for all, or that of a key. */
 const halfOpenTimes = ({ signals }: Trace) => {
-  const times: Array<{ readonly from: number; until: number }> = []
+  const times: Array<{ readonly key: string | undefined; readonly from: number; until: number }> = []
   for (const signal of signals) {
     if (signal._tag !== "CircuitChanged") continue
-    const last = times.at(-1)
-    if (signal.from === "half-open" && last !== undefined) last.until = signal.at
-    if (signal.to === "half-open") times.push({ from: signal.at, until: Number.POSITIVE_INFINITY })
+    const { at, from, key, to } = signal
+    const last = times.findLast((of) => of.key === key)
+    if (from === "half-open" && last !== undefined) last.until = at
+    if (to === "half-open") times.push({ key, from: at, until: Number.POSITIVE_INFINITY })
   }
   return times
 }
@@ -128,17 +130,27 @@ export const everythingIsGivenBack: Law = ({ state }) => {
   return kept.length > 0 ? `still taken: ${kept.map((name) => `${name} ${state[name]}`).join(", ")}` : undefined
 }
 
-/** Never more attempts at once than permits; a hedge within makes several of one. */
+/**
+ * Never more attempts at once than permits; a hedge within makes several of one. Whose `keysMax` is turned has those for
+ * all beside those of the one key that the callers have.
+ */
 export const permitsHold: Law = (trace) => {
   const { stack } = trace.scenario
   const hedged = stack.some(({ kind }) => kind === "hedge")
   // Which attempts go on as probes, and which beside each other, cannot be told apart.
   if (hedged && stack.some(({ kind }) => kind === "circuitBreaker")) return undefined
+  // Whether an attempt is the probe of a key cannot be told once the key's circuit is out of sight.
+  if (mannersOf(trace.scenario, "circuitBreaker").keyed) return undefined
   const most = stack.map((spec, at) => {
     if (spec.kind !== "bulkhead" && spec.kind !== "adaptiveLimit") return Number.POSITIVE_INFINITY
+    const { alwaysOn, keyed } = mannersOf(trace.scenario, spec.kind)
+    if (!alwaysOn) return Number.POSITIVE_INFINITY
     return stack
       .slice(at)
-      .reduce((product, inner) => product * (inner.kind === "hedge" ? attemptsOf(inner) : 1), spec.permits)
+      .reduce(
+        (product, inner) => product * (inner.kind === "hedge" ? attemptsOf(inner) : 1),
+        (keyed ? 2 : 1) * spec.permits
+      )
   })
   const permits = Math.min(...most)
   return trace.inFlightMost > permits ? `${trace.inFlightMost} at once, with ${permits} permits` : undefined
@@ -163,11 +175,13 @@ export const recovers: Law = ({ afterwards }) =>
 
 /** A circuit moves from where it was: nobody puts it somewhere else without saying so. */
 export const circuitsMoveStepByStep: Law = ({ signals }) => {
-  let at = "closed"
+  const states = new Map<string | undefined, string>()
   for (const signal of signals) {
     if (signal._tag !== "CircuitChanged") continue
-    if (signal.from !== at) return `at ${signal.at} ms it moved from ${signal.from}, but was ${at}`
-    at = signal.to
+    const { at, from, key, to } = signal
+    const state = states.get(key) ?? "closed"
+    if (from !== state) return `at ${at} ms it moved from ${from}, but was ${state}`
+    states.set(key, to)
   }
   return undefined
 }

@@ -51,6 +51,37 @@ export interface Mutant {
   readonly maker: Maker
 }
 
+/** A bulkhead without a queue that gives back where a call would come in now. */
+const misplacing = (permits: number): Policy.Policy =>
+  Policy.fromInstance({
+    kind: "bulkhead",
+    knobs: {
+      mode: Knob.word("on", ["on", "dark", "off"]),
+      order: Knob.word("fifo", ["fifo", "lifo", "adaptive"]),
+      keysMax: Knob.count(0, { least: 0 })
+    },
+    make: (values) =>
+      Effect.sync(() => {
+        const running = { one: 0, keyed: 0 }
+        const place = () => (values.keysMax > 0 ? "keyed" : "one")
+        return {
+          form: {
+            _tag: "Gate",
+            gate: {
+              enter: () =>
+                running[place()] < permits
+                  ? ++running[place()]
+                  : Refused.make({ policy: "bulkhead", reason: "BULKHEAD_FULL" }),
+              leave: () => {
+                running[place()] = Math.max(0, running[place()] - 1)
+              }
+            }
+          },
+          state: () => ({ running: running.one + running.keyed })
+        }
+      })
+  })
+
 /** A bulkhead without a queue that begins to count anew when its knobs are turned. */
 const forgetful = (permits: number): Policy.Policy =>
   Policy.fromInstance({
@@ -410,6 +441,12 @@ export const mutants: ReadonlyArray<Mutant> = [
     law: "everythingIsGivenBack",
     kind: "turned",
     maker: replacing("bulkhead", ({ permits }) => forgetful(permits))
+  },
+  {
+    bug: "a bulkhead that gives back to another key's permits once keysMax was turned",
+    law: "everythingIsGivenBack",
+    kind: "turned",
+    maker: replacing("bulkhead", ({ permits }) => misplacing(permits))
   },
   {
     bug: "a breaker that is made anew when a knob is turned",

@@ -58,10 +58,19 @@ export interface Scenario {
   readonly turns?: ReadonlyArray<Turn>
 }
 
+/** The knobs that say how a policy does what it does, rather than how much of it. */
+export interface Manner {
+  readonly kind: Spec["kind"]
+  readonly mode?: string
+  readonly keysMax?: number
+  readonly others?: Readonly<Record<string, number | string>>
+}
+
 /** At a moment, some policies of the stack get the knobs of other specs of their kind, for a while or for good. */
 export interface Turn {
   readonly at: number
   readonly specs: ReadonlyArray<Spec>
+  readonly manners: ReadonlyArray<Manner>
   readonly expiresAfter: number | undefined
 }
 
@@ -166,13 +175,54 @@ export const firm = (seed: number, of: Draw.Choices): Scenario => {
   return { ...storm, callers: storm.callers.map((caller) => ({ ...caller, steps: steps() })) }
 }
 
-/** A storm in which knobs are turned at random moments. */
+const manner = (kind: Spec["kind"], of: Draw.Choices): ReadonlyArray<Manner> => {
+  const order = of.pick(["fifo", "lifo", "adaptive"])
+  const keysMax = of.pick([0, 0, 1, 3])
+  const mode = of.pick(["on", "on", "dark", "off"])
+  switch (kind) {
+    case "circuitBreaker":
+      return [{ kind, keysMax, mode: of.pick([mode, "forced-open", "forced-closed"]) }]
+    case "bulkhead":
+      return [{ kind, keysMax, mode, others: { order } }]
+    case "adaptiveLimit":
+      return [{ kind, keysMax, mode, others: { order, algorithm: of.pick(["gradient", "vegas"]) } }]
+    case "hedge":
+      // Without a delay of its own it takes one from what it observes, within bounds.
+      return [
+        {
+          kind,
+          others: {
+            delayMillis: 0,
+            delayMinMillis: of.between(5, 30),
+            delayMaxMillis: of.between(30, 90),
+            minimumCalls: of.between(1, 3),
+            quantile: of.pick([0.5, 0.9])
+          }
+        }
+      ]
+    default:
+      return []
+  }
+}
+
+/** As in the code again. */
+const usual = ({ kind, mode }: Manner): ReadonlyArray<Manner> =>
+  mode === undefined ? [] : [{ kind, mode: "on", keysMax: 0 }]
+
+/** When the last knob is turned. */
+const lastTurnMillis = 260
+
+/** A storm in which knobs are turned at random moments; whoever turns a policy off turns it on again. */
 export const turned = (seed: number, of: Draw.Choices): Scenario => {
   const storm = stormy(seed, of)
+  const mannered = of.chance(0.5)
   const turns = Array.from({ length: of.between(1, 6) }, () => ({
     at: of.chance(0.3) ? of.between(0, 8) * 25 : of.between(0, 250),
     specs: storm.stack.filter(() => of.chance(0.6)).map(({ kind }) => spec(kind, of)),
+    manners: mannered ? storm.stack.filter(() => of.chance(0.4)).flatMap(({ kind }) => manner(kind, of)) : [],
     expiresAfter: of.chance(0.3) ? of.between(1, 150) : undefined
   }))
-  return { ...storm, turns }
+  const manners = turns.flatMap((turn) => turn.manners.flatMap(usual))
+  const last: Turn = { at: lastTurnMillis, specs: [], manners, expiresAfter: undefined }
+  return { ...storm, turns: manners.length > 0 ? [...turns, last] : turns }
 }

@@ -1,7 +1,7 @@
 /** Knobs that are turned while the storm goes on. */
 import { type Policy, Settings, type Signal } from "@failsoft/core"
 import * as Effect from "effect/Effect"
-import type { Scenario, Spec, Turn } from "./scenario.ts"
+import type { Manner, Scenario, Spec, Turn } from "./scenario.ts"
 
 /** The knobs of a policy that its spec speaks of. */
 const knobsOf = (spec: Spec): Readonly<Record<string, number>> => {
@@ -40,6 +40,11 @@ const changesOf = ({ specs }: Turn): Readonly<Record<string, number>> =>
     )
   )
 
+const settingsOf = ({ kind, others, ...knobs }: Manner): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries({ ...knobs, ...others }).map(([knob, value]) => [`d/${kind}/${kind}.${knob}`, value])
+  )
+
 /** Registers the parts, each as a row of its own since a random stack need not be sound, and turns their knobs. */
 export const turnKnobs = Effect.fnUntraced(function* (
   { turns = [], stack }: Scenario,
@@ -59,8 +64,11 @@ export const turnKnobs = Effect.fnUntraced(function* (
   )
   const turn = (of: Turn) =>
     Effect.delay(
-      // A planted bug may have other knobs than the policy that it stands for.
-      Effect.exit(settings.change(changesOf(of), { by: "the storm", expiresAfter: of.expiresAfter })),
+      Effect.forEach(
+        [changesOf(of), ...of.manners.map(settingsOf)],
+        // A planted bug may have other knobs than the policy that it stands for.
+        (changes) => Effect.exit(settings.change(changes, { by: "the storm", expiresAfter: of.expiresAfter }))
+      ),
       of.at
     )
   yield* Effect.forkScoped(Effect.forEach(turns, turn, { concurrency: "unbounded", discard: true }))
@@ -82,6 +90,15 @@ const most = <S extends Spec>(one: S, others: ReadonlyArray<Spec>): S => {
     }
   }
   return of
+}
+
+/** Whether the policies of a kind were on all the time, and whether they ever had a state for each key. */
+export const mannersOf = ({ turns = [] }: Scenario, kind: Spec["kind"]) => {
+  const manners = turns.flatMap((turn) => turn.manners.filter((of) => of.kind === kind))
+  return {
+    alwaysOn: manners.every(({ mode = "on" }) => mode === "on"),
+    keyed: manners.some(({ keysMax = 0 }) => keysMax > 0)
+  }
 }
 
 /** The case as its laws may take it: with the most of each knob that is in force at any time. */

@@ -161,7 +161,10 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
           // asks beside it.
           if (!hedged) orphan(trace)
           // A probe holds no permit once a policy has given it up, which nobody can see from here.
-          trace.probes ||= built.parts.some(({ instance }) => instance.state()["circuit"] === "half-open")
+          trace.probes ||= built.parts.some(({ instance }) => {
+            const { circuit, notClosed } = instance.state()
+            return circuit === "half-open" || (typeof notClosed === "number" && notClosed > 0)
+          })
           const gone = trace.settledAt !== undefined
           const counted = !gone && !trace.probes
           mine = { start: now(), end: undefined, spoke: false, orphan: gone, counted, does: step.does }
