@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import { ending, good, living } from "./kit.ts"
+import { bad, ending, good, living } from "./kit.ts"
 
 /** Lets the promises that have settled be heard. */
 const heard = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
@@ -144,5 +144,30 @@ describe("an attempt", () => {
         })
       )
     }
+  }
+
+  for (const fused of [true, false]) {
+    it.effect(`a probe goes on past the deadline, whatever stands within: ${fused ? "fused" : "one by one"}`, () =>
+      Effect.gen(function* () {
+        const bus = yield* Signal.make
+        const changes: Array<string> = []
+        yield* bus.subscribe((signal) => {
+          if (signal._tag === "CircuitChanged") changes.push(signal.reason)
+        })
+        const stack = Policy.stack(
+          Policy.deadline("100 millis"),
+          Policy.circuitBreaker({ minimumCalls: 1, probes: 1, openFor: "1 second", jitter: 0, ramp: false }),
+          Policy.retry({ times: 1, base: "1 millis" }),
+          Policy.timeout("500 millis")
+        )
+        const { intercept } = yield* Policy.build(stack, { downstream: "shop", method: "get", bus }, { fused })
+        yield* Effect.forkChild(ending(intercept(bad)))
+        yield* TestClock.adjust("2 seconds")
+        const probe = yield* Effect.forkChild(ending(intercept(Effect.delay(good, "200 millis"))))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* Fiber.join(probe), "DEADLINE_EXCEEDED")
+        assert.deepEqual(changes, ["failure-rate", "open-time-over", "probes-answered"])
+      })
+    )
   }
 })

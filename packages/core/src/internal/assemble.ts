@@ -2,7 +2,7 @@
  * Puts the forms of a stack together into one interceptor.
  *
  * Gates that stand next to each other share a frame, with the time limit within
- * them. A deadline around nothing but gates, limits and repeaters needs no fiber of
+ * them. A deadline around nothing but repeaters and one such frame needs no fiber of
  * its own: they keep it where they suspend. Everything else is wrapped one by one.
  */
 import * as Clock from "effect/Clock"
@@ -78,7 +78,14 @@ const bounded =
     })
   }
 
-const keepsDeadlines = (form: Form): boolean => form._tag === "Gate" || form._tag === "Limit" || form._tag === "Repeat"
+/**
+ * Repeaters around a single frame. Of two frames the inner one would stop at the deadline, though a probe of the outer
+ * one is to go on.
+ */
+const keepsDeadlines = (forms: ReadonlyArray<Form>): boolean => {
+  const at = forms.findIndex(({ _tag }) => _tag !== "Repeat")
+  return at < 0 || group(forms.slice(at)).rest.length === 0
+}
 
 const fuse = (forms: ReadonlyArray<Form>, row: Row): Step => {
   const [first] = forms
@@ -86,7 +93,7 @@ const fuse = (forms: ReadonlyArray<Form>, row: Row): Step => {
   switch (first._tag) {
     case "Deadline": {
       const within = forms.slice(1)
-      if (!within.every(keepsDeadlines)) {
+      if (!keepsDeadlines(within)) {
         const outer = standing(first, row)
         const inner = fuse(within, row)
         return (call, bound) => outer(inner(call, unbound), bound)
