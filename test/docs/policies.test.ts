@@ -1,5 +1,6 @@
 /** Each policy has a page in the one skeleton, and each of its knobs stands there. */
 import { Policy, RetryBudget } from "@failsoft/core"
+import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import { assert, describe, it } from "vitest"
 import { files } from "../tidy/files.ts"
 
@@ -26,6 +27,15 @@ const policies: ReadonlyArray<{ readonly page: string; readonly policy: Policy.P
   { page: "hedge.md", policy: Policy.hedge() },
   { page: "circuit-breaker.md", policy: Policy.circuitBreaker() },
   { page: "bulkhead.md", policy: Policy.bulkhead() },
+  { page: "rate-limit.md", policy: Policy.rateLimit({ permits: 1 }) },
+  {
+    page: "rate-limit.md",
+    policy: Policy.sharedRateLimit({ limit: "l", store: RateLimiter.layerStoreMemory, permits: 1 })
+  },
+  {
+    page: "circuit-breaker-shared.md",
+    policy: Policy.sharedCircuitBreaker({ circuit: "c", store: CircuitBreaker.layerStoreMemory() })
+  },
   { page: "adaptive-limit.md", policy: Policy.adaptiveLimit() }
 ]
 

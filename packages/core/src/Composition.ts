@@ -118,6 +118,11 @@ const worstMillis = (parts: ReadonlyArray<Placed>): number =>
         return inner + millis(part, "probeWaitMillis")
       case "rateLimit":
         return inner + (part.values["mode"] === "on" ? millis(part, "waitMaxMillis") : 0)
+      case "sharedRateLimit":
+        return inner + millis(part, "storeLimitMillis") + millis(part, "waitMaxMillis")
+      case "sharedCircuitBreaker":
+        // It asks before and after.
+        return inner + 2 * millis(part, "storeLimitMillis")
       case "bulkhead":
       case "adaptiveLimit":
         return inner + queueMillis(part)
@@ -164,7 +169,7 @@ const windowHoldsAttempts: Rule = function* (parts) {
 }
 
 /** The policies in which a call may wait for its turn. */
-const waiting = new Set(["bulkhead", "adaptiveLimit", "rateLimit"])
+const waiting = new Set(["bulkhead", "adaptiveLimit", "rateLimit", "sharedRateLimit"])
 
 const waitFitsDeadline: Rule = function* (parts) {
   for (const bulkhead of parts.filter(({ kind }) => waiting.has(kind))) {
@@ -176,8 +181,11 @@ const waitFitsDeadline: Rule = function* (parts) {
   }
 }
 
+const breakersOf = (parts: ReadonlyArray<Placed>) =>
+  parts.filter(({ kind }) => kind === "circuitBreaker" || kind === "sharedCircuitBreaker")
+
 const breakerSeesTimeouts: Rule = function* (parts) {
-  for (const breaker of ofKind(parts, "circuitBreaker")) {
+  for (const breaker of breakersOf(parts)) {
     const outer = parts.slice(0, parts.indexOf(breaker)).filter((part) => part.kind === "timeout")
     const inner = parts.slice(parts.indexOf(breaker)).some((part) => part.kind === "timeout")
     for (const timeout of inner ? [] : outer) {
@@ -187,7 +195,7 @@ const breakerSeesTimeouts: Rule = function* (parts) {
 }
 
 const breakerSeesHanging: Rule = function* (parts) {
-  for (const breaker of ofKind(parts, "circuitBreaker")) {
+  for (const breaker of breakersOf(parts)) {
     const at = parts.indexOf(breaker)
     const bounded = parts.slice(at).some((part) => part.kind === "timeout")
     for (const deadline of bounded ? [] : ofKind(parts.slice(0, at), "deadline")) {

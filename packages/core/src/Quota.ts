@@ -4,7 +4,7 @@
  *
  * **Details**
  *
- * A transport calls {@link tell} during an attempt; `Policy.rateLimit` hears it for
+ * A transport calls {@link tell} during an attempt, or a leaf's function the listener {@link Heard} of its context; `Policy.rateLimit` hears it for
  * the key of that attempt. With nothing remaining it sends nothing until the reset;
  * with less than its own options allow, it sends no more than that. It never sends
  * more than its options allow. `HttpTransport` reads `RateLimit`, `RateLimit-Policy`

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Composition, Fallback, Policy } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { CircuitBreaker } from "effect/persistence"
 import { raw, Shop } from "./shop.ts"
 
 const { bulkhead, circuitBreaker, deadline, retry, stack, timeout } = Policy
@@ -120,4 +121,37 @@ describe("a stack that cannot work", () => {
       )
     })
   )
+})
+
+describe("the composition of limits and shared breakers", () => {
+  it("counts the waits of a rate limit and of a store into the worst latency", () => {
+    const store = CircuitBreaker.layerStoreMemory()
+    const waits = Policy.rateLimit({ permits: 1, waitMax: "300 millis" })
+    const shared = Policy.sharedCircuitBreaker({ circuit: "c", store, storeLimit: "20 millis" })
+    const both = Policy.stack(shared, waits, Policy.timeout("100 millis"))
+    assert.strictEqual(Composition.worstLatencyMillis(both), 440)
+  })
+
+  it("refuses a wait for a turn that is as long as the deadline, and a shared breaker that sees no timeout", () => {
+    const waits = Policy.stack(Policy.deadline("1 second"), Policy.rateLimit({ permits: 1, waitMax: "1 second" }))
+    assert.match(Composition.problemsOf(waits)[0] ?? "", /rateLimit.waitMaxMillis .* must be shorter than deadline/)
+    const store = CircuitBreaker.layerStoreMemory()
+    const blind = Policy.stack(Policy.timeout("1 second"), Policy.sharedCircuitBreaker({ circuit: "c", store }))
+    assert.match(Composition.problemsOf(blind)[0] ?? "", /timeout stands outside sharedCircuitBreaker/)
+  })
+
+  it("refuses options that cannot work, by name", () => {
+    const store = CircuitBreaker.layerStoreMemory()
+    const problem = (policy: Policy.Policy) => Composition.problemsOf(policy)[0] ?? ""
+    assert.include(problem(Policy.rateLimit({ permits: 0 })), "rateLimit.permits must be a whole number of at least 1")
+    assert.include(
+      problem(Policy.rateLimit({ permits: 1, window: 0 })),
+      "rateLimit.windowMillis must be a finite duration"
+    )
+    assert.include(problem(Policy.sharedCircuitBreaker({ circuit: "", store })), "circuit must be a name")
+    assert.include(
+      problem(Policy.sharedCircuitBreaker({ circuit: "c", store, windowCalls: 5 })),
+      "windowCalls (5) must be at least minimumCalls (20)"
+    )
+  })
 })

@@ -40,6 +40,7 @@ import type * as Layer from "effect/Layer"
 import { Drain } from "./Drain.ts"
 import { EdgeRequest, type Limits } from "./internal/edgeRequest.ts"
 import { LoadShedding } from "./LoadShedding.ts"
+import { RateLimits } from "./RateLimits.ts"
 
 /**
  * The limits of the edge.
@@ -64,6 +65,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
   HttpRouter.middleware(
     Effect.gen(function* () {
       const shedder = yield* LoadShedding
+      const limited = yield* RateLimits
       const drain = yield* Drain
       const maxBytes = options.requestMaxBytes ?? 1_048_576
       const limits: Limits = {
@@ -79,7 +81,9 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
             app
           )
         )
-        return shedder === undefined ? served : shedder.guard(served)
+        const shed = shedder === undefined ? served : shedder.guard(served)
+        // A client over its quota must not take a place from others.
+        return limited === undefined ? shed : limited.guard(shed)
       }
     }),
     { global: true }

@@ -19,6 +19,9 @@
  * `temporary-reduced-capacity` and `quota-exceeded`, `x-envoy-overloaded` and
  * `x-envoy-ratelimited` as `pushback: "overloaded"`.
  *
+ * What any response says about a quota is told to the rate limit above, if there is
+ * one (`Quota`): `RateLimit` with `RateLimit-Policy`, and `Retry-After` of a 429.
+ *
  * **Gotchas**
  *
  * It does not follow redirects and does not retry: that is the ring's work.
@@ -58,7 +61,7 @@
  * @since 0.1.0
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Attempt, type Contract, Deadline, type Downstream, Refused, Transient } from "@failsoft/core"
+import { Attempt, type Contract, Deadline, type Downstream, Quota, Refused, Transient } from "@failsoft/core"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -70,6 +73,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { boundedText, TooLarge } from "./internal/boundedBody.ts"
 import { errorOf, json, type Meaning, violation } from "./internal/httpOutcome.ts"
+import { tellQuota } from "./internal/quotaFields.ts"
 import { quoted } from "./internal/structuredField.ts"
 import { classify } from "./internal/transportCause.ts"
 import { type Form, undiciCall } from "./internal/undiciCall.ts"
@@ -361,9 +365,11 @@ const makeCall = (label: string, method: Contract.Method, row: AnyRow, shared: S
           Effect.fail(Refused.make({ policy: "transport", reason: "UNSENDABLE_REQUEST" }))
         )
       }
+      const heard = fiber.getRef(Quota.Heard)
       const call = shared.client.execute(of).pipe(
         Effect.flatMap((response): Effect.Effect<unknown, unknown> => {
-          const { status } = response
+          const { headers, status } = response
+          if (heard !== undefined) tellQuota(heard, headers, status, clock.currentTimeMillisUnsafe())
           const text = boundedText(response, shared.limitBytes)
           if (status >= 200 && status < 300) return Effect.flatMap(text, (text) => succeeded(text, status))
           // What an error means is in its status and headers; a body too large for us adds nothing.

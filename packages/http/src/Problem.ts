@@ -66,6 +66,14 @@ export const Body = Schema.Struct({
 export const temporaryReducedCapacity = "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity"
 
 /**
+ * A quota that is used up (429), of the same registry.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const quotaExceeded = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+/**
  * An error that knows its response.
  *
  * @category errors

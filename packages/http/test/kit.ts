@@ -70,6 +70,14 @@ const options = (baseUrl: string, more: { readonly responseMaxBytes?: number }) 
     }
   }) as const
 
+/** The transports over HTTP to a URL, by either client. */
+export const transports = {
+  "Effect's client": (baseUrl: string) =>
+    HttpTransport.layer(Shop, options(baseUrl, {})).pipe(Layer.provide(NodeHttpClient.layerUndici)),
+  "undici alone": (baseUrl: string) =>
+    HttpTransport.layerUndici(Shop, options(baseUrl, {})).pipe(Layer.provide(NodeHttpClient.layerDispatcher))
+}
+
 /** The raw calls over HTTP to a URL, by Effect's client. */
 export const calls = (baseUrl: string, more: { readonly responseMaxBytes?: number } = {}) =>
   Effect.map(

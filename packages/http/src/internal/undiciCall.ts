@@ -3,7 +3,7 @@
  * an abort signal, so that a stack needs no fiber for an attempt.
  */
 import type { Dispatcher } from "@effect/platform-node/NodeHttpClient"
-import { type Contract, Leaf, Refused, Transient } from "@failsoft/core"
+import { type Contract, Leaf, Quota, Refused, Transient } from "@failsoft/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,6 +14,7 @@ import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
 import { errorOf, json, type Meaning, violation } from "./httpOutcome.ts"
+import { tellQuota } from "./quotaFields.ts"
 import { classify } from "./transportCause.ts"
 
 /** A request before its deadline is known. */
@@ -123,6 +124,10 @@ export const undiciCall = (
       bodyTimeout: 0
     })
     const { statusCode: status } = response
+    const heard = Context.get(of.context, Quota.Heard)
+    if (heard !== undefined) {
+      tellQuota(heard, plain(response.headers), status, clock.currentTimeMillisUnsafe())
+    }
     const good = status >= 200 && status < 300
     const text = await boundedText(response, limitBytes)
     if (good && text === undefined) {
