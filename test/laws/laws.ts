@@ -1,5 +1,5 @@
 /** The laws: each looks at what happened and says what is wrong, or nothing. */
-import type { Spec } from "./scenario.ts"
+import { rateWindowMillis, type Spec } from "./scenario.ts"
 import { mannersOf } from "./turns.ts"
 import { type CallTrace, probeMaxMillis, type Trace } from "./world.ts"
 
@@ -105,7 +105,7 @@ export const onlyFailuresOpen: Law = (trace) => {
 }
 
 /** Where a call may wait before it comes to what stands within. */
-const waits: ReadonlySet<Spec["kind"]> = new Set(["bulkhead", "adaptiveLimit", "retry"])
+const waits: ReadonlySet<Spec["kind"]> = new Set(["bulkhead", "adaptiveLimit", "rateLimit", "retry"])
 
 /** A refusal of a call that never waited takes no time. */
 export const refusalsAreInstant: Law = (trace) => {
@@ -156,6 +156,22 @@ export const permitsHold: Law = (trace) => {
   return trace.inFlightMost > permits ? `${trace.inFlightMost} at once, with ${permits} permits` : undefined
 }
 
+/** In no window, wherever it begins, more attempts than a rate limit allows. */
+export const ratesHold: Law = (trace) => {
+  const { stack } = trace.scenario
+  const at = stack.findIndex(({ kind }) => kind === "rateLimit")
+  const [rate] = specs(trace, "rateLimit")
+  // What queues or asks again within it sends at other times, and more often, than it counted.
+  if (rate === undefined || stack.slice(at + 1).some(({ kind }) => waits.has(kind) || kind === "hedge"))
+    return undefined
+  const starts = trace.calls.flatMap(({ attempts }) => attempts.map(({ start }) => start)).sort((a, b) => a - b)
+  const nth = starts.findIndex((start, from) => {
+    const later = starts[from + rate.permits]
+    return later !== undefined && later - start < rateWindowMillis - rounding
+  })
+  return nth < 0 ? undefined : `more than ${rate.permits} from ${starts[nth]} to ${starts[nth + rate.permits]} ms`
+}
+
 /** Every call ends by its deadline. */
 export const deadlinesHold: Law = (trace) => {
   const [deadline] = specs(trace, "deadline")
@@ -202,6 +218,7 @@ export const laws: Readonly<Record<string, Law>> = {
   refusalsAreInstant,
   everythingIsGivenBack,
   permitsHold,
+  ratesHold,
   deadlinesHold,
   circuitsMoveStepByStep,
   recovers

@@ -3,10 +3,11 @@
  * write. The tests demand that the law finds it.
  */
 import { Call, Knob, Policy, Refused, TimedOut } from "@failsoft/core"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
-import type { Spec } from "./scenario.ts"
+import { rateWindowMillis, type Spec } from "./scenario.ts"
 import { type Maker, sound } from "./world.ts"
 
 /** Replaces the policies of one kind. */
@@ -34,6 +35,21 @@ const bulkhead = (
         return { form: { _tag: "Wrap", bind: () => interceptor }, state: () => ({ ...count }) }
       })
   })
+
+/** A rate limit without waiting whose counting is up to the bug. */
+const rateLimit = (mayGo: (now: number) => boolean, ended: (now: number) => void = () => {}): Policy.Policy =>
+  Policy.make(
+    "rateLimit",
+    () =>
+      <A, T, P>(call: Call.Call<A, T, P>) =>
+        Effect.flatMap(
+          Clock.currentTimeMillis,
+          (now): Call.Call<A, T, P | Refused.Refused> =>
+            mayGo(now)
+              ? Effect.ensuring(call, Effect.map(Clock.currentTimeMillis, ended))
+              : Effect.succeed(Result.fail(Refused.make({ policy: "rateLimit", reason: "RATE_LIMITED" })))
+        )
+  )
 
 /** Marks a permanent outcome while it passes a breaker as if it were a failure. */
 class Disguised {
@@ -354,6 +370,63 @@ export const mutants: ReadonlyArray<Mutant> = [
           })
       )
     )
+  },
+  {
+    bug: "a rate limit that begins anew with each window",
+    law: "ratesHold",
+    kind: "stormy",
+    maker: replacing("rateLimit", ({ permits }) => {
+      const window = { nth: -1, count: 0 }
+      return rateLimit((now) => {
+        const nth = Math.floor(now / rateWindowMillis)
+        if (nth !== window.nth) Object.assign(window, { nth, count: 0 })
+        return window.count++ < permits
+      })
+    })
+  },
+  {
+    bug: "a rate limit that looks first and counts when the call has ended",
+    law: "ratesHold",
+    kind: "stormy",
+    maker: replacing("rateLimit", ({ permits }) => {
+      const ended: Array<number> = []
+      const within = (now: number) => ended.filter((at) => at > now - rateWindowMillis).length
+      return rateLimit(
+        (now) => within(now) < permits,
+        (now) => void ended.push(now)
+      )
+    })
+  },
+  {
+    bug: "a rate limit that is one permit short",
+    law: "healthyAnswers",
+    kind: "healthy",
+    maker: replacing("rateLimit", ({ permits }) =>
+      Policy.rateLimit({ permits: Math.max(1, permits - 1), window: rateWindowMillis })
+    )
+  },
+  {
+    bug: "a rate limit that forgets who waits when it goes away",
+    law: "everythingIsGivenBack",
+    kind: "stormy",
+    maker: replacing("rateLimit", (spec) => {
+      const limit = sound(spec)
+      return {
+        parts: limit.parts.map((part) => ({
+          ...part,
+          build: Effect.map(part.build, (instance) => {
+            const { form } = instance
+            if (form._tag !== "Gate") return instance
+            const { due, enter, leave } = form.gate
+            // Without `abandon` its place stays taken, and without `due` nobody is ever served.
+            return {
+              ...instance,
+              form: { _tag: "Gate", gate: { enter, leave, ...(due === undefined ? {} : { due }) } }
+            }
+          })
+        }))
+      }
+    })
   },
   {
     bug: "a breaker that counts permanent outcomes",

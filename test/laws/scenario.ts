@@ -8,6 +8,9 @@ interface Queue {
   readonly waitMillis: number
 }
 
+/** The window of every rate limit: shorter than what lies between two bursts of a healthy case. */
+export const rateWindowMillis = 40
+
 /** One policy with its knobs; times in milliseconds. */
 export type Spec =
   | { readonly kind: "deadline"; readonly millis: number }
@@ -22,6 +25,8 @@ export type Spec =
   | ({ readonly kind: "bulkhead" } & Queue)
   /** The limit may find less than its permits, never more. */
   | ({ readonly kind: "adaptiveLimit" } & Queue)
+  /** So many calls in any window of {@link rateWindowMillis}. */
+  | { readonly kind: "rateLimit"; readonly permits: number; readonly waitMillis: number }
   | {
       readonly kind: "hedge"
       readonly delayMillis: number
@@ -84,6 +89,8 @@ const spec = (kind: Spec["kind"], of: Draw.Choices): Spec => {
       return { kind, times: of.between(1, 3) }
     case "circuitBreaker":
       return { kind, minimumCalls: of.between(1, 6), openMillis: of.between(10, 200), probes: of.between(1, 3) }
+    case "rateLimit":
+      return { kind, permits: of.between(1, 6), waitMillis: of.chance(0.3) ? 0 : of.between(1, 120) }
     case "hedge":
       return { kind, delayMillis: of.between(10, 60), hedgesMax: of.between(1, 2), budget: of.between(1, 9) }
     case "bulkhead":
@@ -100,13 +107,23 @@ const kinds = {
   circuitBreaker: 0.75,
   bulkhead: 0.75,
   adaptiveLimit: 0.3,
+  rateLimit: 0.3,
   hedge: 0.3
 } as const
 
 const isQueue = (of: Spec): of is Extract<Spec, Queue> => of.kind === "bulkhead" || of.kind === "adaptiveLimit"
 
 const stack = (of: Draw.Choices): ReadonlyArray<Spec> => {
-  const all = ["deadline", "timeout", "retry", "circuitBreaker", "bulkhead", "adaptiveLimit", "hedge"] as const
+  const all = [
+    "deadline",
+    "timeout",
+    "retry",
+    "circuitBreaker",
+    "bulkhead",
+    "adaptiveLimit",
+    "rateLimit",
+    "hedge"
+  ] as const
   const left: Array<Spec["kind"]> = all.filter((kind) => of.chance(kinds[kind]))
   const taken: Array<Spec> = []
   while (left.length > 0) {
@@ -153,7 +170,8 @@ const waitersOf = (specs: ReadonlyArray<Spec>, permits: number): number => {
 export const healthy = (seed: number, of: Draw.Choices): Scenario => {
   const specs = stack(of)
   const permits = Math.min(8, ...specs.flatMap((of) => (isQueue(of) ? [of.permits] : [])))
-  const burst = permits + waitersOf(specs, permits)
+  const rate = Math.min(...specs.map((of) => (of.kind === "rateLimit" ? of.permits : Number.POSITIVE_INFINITY)))
+  const burst = Math.min(permits + waitersOf(specs, permits), rate)
   return {
     seed,
     stack: specs,

@@ -28,6 +28,8 @@ const knobsOf = (spec: Spec): Readonly<Record<string, number>> => {
         queueMax: spec.queueMax,
         waitMaxMillis: spec.waitMillis
       }
+    case "rateLimit":
+      return { permits: spec.permits, burst: spec.permits, waitMaxMillis: spec.waitMillis }
     case "hedge":
       return { hedgesMax: spec.hedgesMax, delayMillis: spec.delayMillis, budgetPerSecond: spec.budget / 10 }
   }

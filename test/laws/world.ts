@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
-import type { Caller, Scenario, Spec } from "./scenario.ts"
+import { type Caller, rateWindowMillis, type Scenario, type Spec } from "./scenario.ts"
 import { envelope, turnKnobs } from "./turns.ts"
 
 /**
@@ -80,6 +80,8 @@ export const sound: Maker = (spec) => {
         queueMax: spec.queueMax,
         waitMax: spec.waitMillis
       })
+    case "rateLimit":
+      return Policy.rateLimit({ permits: spec.permits, window: rateWindowMillis, waitMax: spec.waitMillis })
     case "hedge":
       return Policy.hedge({
         delay: spec.delayMillis,

@@ -8,12 +8,15 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 
 /** How long the start waits for the store before it goes on without it. */
 const startMillis = 1000
+/** How long the end waits for it to close. */
+const endMillis = 1000
 /** A store that failed is left alone for so long, so that not every call pays for it. */
 const restMillis = 1000
 
@@ -59,8 +62,11 @@ export const connect = <Id, S>(
     let store: S | undefined
     let awayUntil = Number.NEGATIVE_INFINITY
     let fresh = false
+    let open: Scope.Closeable | undefined
+    yield* Effect.addFinalizer((exit) => (open === undefined ? Effect.void : closed(open, exit)))
     const once = Effect.gen(function* () {
-      const scope = yield* Scope.fork(yield* Effect.scope)
+      const scope = Scope.makeUnsafe()
+      open = scope
       // The same layer in two policies is one connection; a second try must not meet the failed first.
       const memo = fresh || known === undefined ? Layer.makeMemoMapUnsafe() : known
       fresh = true
@@ -111,3 +117,9 @@ export const connect = <Id, S>(
 /** Whether the store said nothing; a caller that went away knows nothing of it. */
 const answersNothing = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && exit.cause.reasons.every((reason) => reason._tag !== "Fail" || isAway(reason.error))
+
+/** A connection may wait for its server while it closes; the end of a service must not. */
+const closed = (scope: Scope.Closeable, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.flatMap(Effect.forkDetach(Scope.close(scope, exit)), (closing) =>
+    Effect.asVoid(Effect.timeoutOption(Effect.interruptible(Fiber.await(closing)), endMillis))
+  )
