@@ -4,7 +4,7 @@
  */
 import { Gate, Policy, RateLimit, Refused } from "@failsoft/core"
 import { assert, describe, it } from "vitest"
-import { attemptAt, type Choices, livingGate, search } from "./history.ts"
+import { attemptAt, type Choices, choices, livingGate, search } from "./history.ts"
 
 type Knobs = {
   readonly permits: number
@@ -249,5 +249,61 @@ describe.each(["sliding-window", "token-bucket"] as const)("the rate limit again
   }
   it.each(Object.entries(mutants))("finds one that %s", (_bug, mutant) => {
     assert.isDefined(search(2000, history, mutant))
+  })
+})
+
+describe("a sliding window of many permits", () => {
+  const [permits, windowMillis] = [1000, 1000]
+
+  /** When calls went that came at these times. */
+  const gone = (arrivals: ReadonlyArray<number>, window: number) => {
+    const { gate, row } = livingGate(Policy.rateLimit({ permits, window }))
+    return arrivals.filter((at) => typeof gate.enter(attemptAt(row, at)) === "number")
+  }
+
+  /** Whether more than the permits went in any window. */
+  const tooMany = (times: ReadonlyArray<number>) =>
+    times.some((at, nth) => {
+      const later = times[nth + permits]
+      return later !== undefined && later - at < windowMillis
+    })
+
+  const crowd = (seed: number) => {
+    const of = choices(seed)
+    let at = 0
+    return Array.from({ length: 20_000 }, () => {
+      at += of.chance(0.01) ? of.between(0, 300) : of.chance(0.4) ? 1 : 0
+      return at
+    })
+  }
+
+  it("holds in any window, though calls share entries", () => {
+    for (let seed = 1; seed <= 20; seed++) assert.isFalse(tooMany(gone(crowd(seed), windowMillis)), `seed ${seed}`)
+  })
+
+  it("finds one whose window is shorter by more than the span of an entry", () => {
+    assert.isTrue(Array.from({ length: 20 }, (_, nth) => gone(crowd(nth + 1), windowMillis - 9)).some(tooMany))
+  })
+
+  it("lets nearly as many go as there are permits, where more come all the time", () => {
+    const sent = gone(
+      Array.from({ length: 100_000 }, (_, nth) => Math.floor(nth / 5)),
+      windowMillis
+    )
+    assert.isAbove(sent.length, 0.99 * 20 * permits)
+    assert.isAtMost(sent.length, 20 * permits)
+  })
+})
+
+describe.each(["sliding-window", "token-bucket"] as const)("a clock that is set back (%s)", (algorithm) => {
+  it("gives nothing, and locks nobody out for longer", () => {
+    const { gate, row } = livingGate(Policy.rateLimit({ permits: 1, window: 100, algorithm }))
+    const goes = (at: number) => typeof gate.enter(attemptAt(row, at)) === "number"
+    assert.isTrue(goes(1_000_000))
+    assert.isFalse(goes(1_000_050))
+    assert.isFalse(goes(5000))
+    assert.isFalse(goes(5049))
+    // What was waited before the turn counts.
+    assert.isTrue(goes(5100))
   })
 })

@@ -1,5 +1,6 @@
 import { Contract, Fallback, Policy, Transient } from "@failsoft/core"
 import * as Effect from "effect/Effect"
+import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import * as Schema from "effect/Schema"
 import { expect, test } from "tstyche"
 import { Shop, Undeclared } from "./fixture.ts"
@@ -47,6 +48,27 @@ test("a hedge on an unsafe method", () => {
 test("a stack without a time bound", () => {
   // @ts-expect-error the stack of 'charge' has no time bound: add Policy.deadline or Policy.timeout
   Shop.layer({ ...good, charge: { policy: Policy.retry() } })
+})
+
+test("a rate limit or a shared breaker bounds no time, and neither replays", () => {
+  const store = CircuitBreaker.layerStoreMemory()
+  const limit = Policy.rateLimit({ permits: 1 })
+  const breaker = Policy.sharedCircuitBreaker({ circuit: "shop", store })
+  // @ts-expect-error the stack of 'charge' has no time bound: add Policy.deadline or Policy.timeout
+  Shop.layer({ ...good, charge: { policy: limit } })
+  // @ts-expect-error the stack of 'charge' has no time bound: add Policy.deadline or Policy.timeout
+  Shop.layer({ ...good, charge: { policy: Policy.stack(breaker, limit) } })
+  const bounded = Policy.stack(Policy.deadline(1), breaker, limit)
+  expect(Shop.layer).type.toBeCallableWith({ ...good, shout: { policy: bounded } })
+})
+
+test("a shared policy without a store, or with one of another kind", () => {
+  // @ts-expect-error Property 'store' is missing
+  Policy.sharedCircuitBreaker({ circuit: "shop" })
+  // @ts-expect-error is not assignable to type
+  Policy.sharedCircuitBreaker({ circuit: "shop", store: RateLimiter.layerStoreMemory })
+  // @ts-expect-error is not assignable to type
+  Policy.sharedRateLimit({ limit: "maps", permits: 1, store: CircuitBreaker.layerStoreMemory() })
 })
 
 test("a fallback on a method that fails", () => {
