@@ -307,3 +307,17 @@ describe.each(["sliding-window", "token-bucket"] as const)("a clock that is set 
     assert.isTrue(goes(5100))
   })
 })
+
+describe("keys that are turned on while calls run", () => {
+  it("a call gives nothing back to a key that has not counted it", () => {
+    const { gate, instance, row } = livingGate(
+      Policy.rateLimit({ permits: 2, algorithm: "token-bucket", window: 1000 })
+    )
+    const before = gate.enter(attemptAt(row, 0))
+    instance.assign({ keysMax: 1 })
+    const attempt = attemptAt(row, 0, { key: "a" })
+    for (let nth = 0; nth < 2; nth++) gate.leave(attempt, Number(gate.enter(attempt)), "answered", 0, 0)
+    gate.leave(attempt, Number(before), "refused", 0, -1)
+    assert.instanceOf(gate.enter(attempt), Refused.Refused)
+  })
+})

@@ -115,8 +115,9 @@ export class Allowance {
 
   /** A call has ended. One that was never sent is counted no more. */
   ended(token: number, now: number, sent: boolean): void {
-    if (token === uncounted) return
-    this.running = Math.max(0, this.running - 1)
+    // A call that another allowance counted, before keys were turned on or off, gives nothing back here.
+    if (token === uncounted || this.running === 0) return
+    this.running--
     if (sent) return
     this.meter.giveBack(token - 1)
     this.granted++
