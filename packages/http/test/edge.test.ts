@@ -127,6 +127,7 @@ describe("the edge", () => {
       const spent = yield* ask(url, { headers: { "grpc-timeout": "0m" } })
       assert.strictEqual(spent.status, 504)
       assert.strictEqual(spent.body.reason, "DEADLINE_EXCEEDED")
+      assert.deepInclude(spent.body.refusal, { policy: "edge", reason: "DEADLINE_EXCEEDED", deadlineLeftMillis: 0 })
       for (const headers of [
         { "grpc-timeout": "5" },
         { "grpc-timeout": "123456789m" },

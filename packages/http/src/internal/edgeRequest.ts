@@ -127,7 +127,10 @@ export class EdgeRequest implements Deadline.Alarm {
       return Problem.make({ status: 400, reason: "MALFORMED_HEADER", detail: granted })
     }
     const left = Math.min(granted, this.limits.deadlineMillis) - waited
-    if (left < 1) return Problem.make({ status: 504, reason: "DEADLINE_EXCEEDED", detail: spentDetail })
+    if (left < 1) {
+      const refusal = spent(Math.min(granted, this.limits.deadlineMillis))
+      return Problem.make({ status: 504, reason: "DEADLINE_EXCEEDED", detail: spentDetail, refusal })
+    }
     return Number(headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : left
   }
 }
@@ -137,8 +140,21 @@ const spentDetail = "the time that the request grants was spent on arrival"
 const tooLarge = (maxBytes: number) =>
   Problem.make({ status: 413, reason: "BODY_TOO_LARGE", detail: `the body may have at most ${maxBytes} bytes` })
 
+/** The record of a request that had so much time in all, and none is left. */
+const spent = (grantedMillis: number) => ({
+  policy: "edge",
+  reason: "DEADLINE_EXCEEDED",
+  deadlineLeftMillis: 0,
+  state: { grantedMillis }
+})
+
 const noAnswer = (millis: number) =>
-  Problem.make({ status: 503, reason: "DEADLINE_EXCEEDED", detail: `no answer within ${Math.round(millis)} ms` })
+  Problem.make({
+    status: 503,
+    reason: "DEADLINE_EXCEEDED",
+    detail: `no answer within ${Math.round(millis)} ms`,
+    refusal: spent(millis)
+  })
 
 const bodyTimeout = Problem.make({
   status: 408,
