@@ -44,7 +44,7 @@ export const ours: Switches = {
 }
 
 /** The same numbers for all. A window of 0 calls is one by time: ten buckets of a second. */
-export const numbers = { rate: 0.5, minimum: 3, openMillis: 1000, bucketMillis: 1000 } as const
+export const numbers = { rate: 0.5, minimum: 3, openMillis: 1000, bucketMillis: 1000, limitMillis: 3000 } as const
 
 export type Outcome = "ok" | "fail" | "permanent"
 export type Status = "passes" | "refused" | "waits"
@@ -52,6 +52,8 @@ export type Status = "passes" | "refused" | "waits"
 interface Flight {
   readonly era: number
   readonly probe: boolean
+  /** When its time limit cuts it. */
+  readonly until: number
   gone: boolean
 }
 
@@ -59,6 +61,8 @@ export class Machine {
   private readonly of: Switches
   private readonly windowCalls: number
   private readonly createdAt: number
+  /** How many calls were cut. */
+  cut = 0
   private state: "closed" | "open" | "half-open" = "closed"
   private era = 0
   private openedAt = 0
@@ -89,6 +93,22 @@ export class Machine {
     if (state !== "half-open") for (const id of waiting) this.ask(id, now)
   }
 
+  /** When the next call is cut by its time limit. */
+  nextCut(): number {
+    return Math.min(...[...this.flights.values()].map(({ until }) => until))
+  }
+
+  /** Time passes: calls that take too long are cut, in order, and fail. */
+  pass(now: number): void {
+    for (let at = this.nextCut(); at <= now; at = this.nextCut()) {
+      for (const [id, { until }] of [...this.flights]) {
+        if (until !== at) continue
+        this.cut++
+        this.end(id, "fail", at)
+      }
+    }
+  }
+
   begin(id: number, now: number): void {
     this.counted.push({ at: now, is: "began" })
     this.ask(id, now)
@@ -103,7 +123,7 @@ export class Machine {
       const probe = this.state === "half-open"
       if (probe) this.probing = id
       this.statuses.set(id, "passes")
-      this.flights.set(id, { era: this.era, probe, gone: false })
+      this.flights.set(id, { era: this.era, probe, until: now + numbers.limitMillis, gone: false })
     }
   }
 
@@ -126,6 +146,8 @@ export class Machine {
 
   private heard(id: number, flight: Flight, bad: boolean, now: number): void {
     const { late } = this.of
+    // Whoever opens up by a timer is half-open also while nobody asks.
+    if (late === "all" && this.state === "open" && now - this.openedAt > numbers.openMillis) this.turn("half-open", now)
     const isLate = flight.era !== this.era
     if (isLate && (late === "ignored" || (late === "began-closed" && flight.probe))) return
     this.counted.push({ at: now, is: bad ? "bad" : "good" })

@@ -1,6 +1,6 @@
 /** The living breakers of the differential test, all asked in the same way. */
 import { Call, Policy, Transient } from "@failsoft/core"
-import { CountBreaker, circuitBreaker, handleAll } from "cockatiel"
+import { CountBreaker, circuitBreaker, handleAll, TimeoutStrategy, timeout, wrap } from "cockatiel"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -49,7 +49,7 @@ const fibers = () => {
 const silent = { active: false, failed: 0, emit: () => {}, subscribe: () => Effect.void }
 
 export const makeOurs = (calls: number): Subject => {
-  const policy = Policy.circuitBreaker({
+  const breaker = Policy.circuitBreaker({
     failureRate: numbers.rate,
     minimumCalls: numbers.minimum,
     windowCalls: calls,
@@ -61,6 +61,7 @@ export const makeOurs = (calls: number): Subject => {
     probeMax: "1 day",
     ramp: false
   })
+  const policy = Policy.stack(breaker, Policy.timeout(numbers.limitMillis))
   const scope = Effect.runSync(Scope.make())
   const { intercept } = Effect.runSync(
     Effect.provideService(Policy.build(policy, { downstream: "d", method: "m", bus: silent }), Scope.Scope, scope)
@@ -107,7 +108,10 @@ const makeEffect = (): Subject => {
       run(
         id,
         breaker.execute(
-          Effect.flatMap(waited(call), (word) => (word === "ok" ? Effect.succeed(word) : Effect.fail(word))),
+          waited(call).pipe(
+            Effect.flatMap((word) => (word === "ok" ? Effect.succeed(word) : Effect.fail(word))),
+            Effect.timeout(numbers.limitMillis)
+          ),
           { key: "d" }
         )
       ),
@@ -125,12 +129,13 @@ const makeCockatiel = (): Subject => {
       minimumNumberOfCalls: numbers.minimum
     })
   })
-  return { ask: (_id, run) => breaker.execute(() => promised(run)), close: () => {} }
+  const stack = wrap(breaker, timeout(numbers.limitMillis, TimeoutStrategy.Aggressive))
+  return { ask: (_id, run) => stack.execute(() => promised(run)), close: () => {} }
 }
 
 const makeOpossum = (): Subject => {
   const breaker = new OpossumBreaker((run: () => Promise<Ending>) => promised(run), {
-    timeout: false,
+    timeout: numbers.limitMillis,
     errorThresholdPercentage: numbers.rate * 100,
     volumeThreshold: numbers.minimum,
     resetTimeout: numbers.openMillis,
