@@ -6,9 +6,12 @@ const iso = (millis: number) => DateTime.formatIso(DateTime.makeUnsafe(millis))
 
 const until = (expiresAt: number | undefined) => (expiresAt === undefined ? {} : { expiresAt: iso(expiresAt) })
 
-export const setting = (of: Settings.Setting) => ({ ...of, since: iso(of.since), ...until(of.expiresAt) })
+/** What goes out as JSON. */
+type Shown = Readonly<Record<string, unknown>>
 
-export const change = (of: Settings.Change) => ({ ...of, at: iso(of.at), ...until(of.expiresAt) })
+export const setting = (of: Settings.Setting): Shown => ({ ...of, since: iso(of.since), ...until(of.expiresAt) })
+
+export const change = (of: Settings.Change): Shown => ({ ...of, at: iso(of.at), ...until(of.expiresAt) })
 
 interface Listed {
   readonly description: Downstream.Description
@@ -16,7 +19,7 @@ interface Listed {
   readonly explain?: Explain.Options
 }
 
-export const downstream = ({ description, facts, explain: options }: Listed) => {
+export const downstream = ({ description, facts, explain: options }: Listed): Shown => {
   const explained = Explain.explain(description, options)
   return {
     name: description.name,
