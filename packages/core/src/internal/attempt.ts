@@ -127,23 +127,12 @@ class Run extends Passage implements leaves.Run {
   private runLeaf(leaf: Leaf): void {
     try {
       leaf.run(this).then(
-        (value) => this.heard(() => leaf.onValue(value)),
-        (error) => this.heard(() => leaf.onError(error))
+        (value) => this.settled(heard(leaf, "onValue", value)),
+        (error) => this.settled(heard(leaf, "onError", error))
       )
     } catch (error) {
-      this.heard(() => leaf.onError(error))
+      this.settled(heard(leaf, "onError", error))
     }
-  }
-
-  /** Nobody listens to what is thrown where a promise settles: it would end the process, and the call never. */
-  private heard(outcome: () => AnyCall): void {
-    let found: AnyCall
-    try {
-      found = outcome()
-    } catch (defect) {
-      found = Exit.die(defect)
-    }
-    this.settled(found)
   }
 
   /** The promise of a leaf has settled: in time, or after it was given up. */
@@ -243,6 +232,15 @@ class Run extends Passage implements leaves.Run {
     if (done === undefined) return "aborted"
     if (expired === "no" || !isInterruption(done)) return verdictOf(done)
     return expired === "limit" ? "timedOut" : "aborted"
+  }
+}
+
+/** Nobody listens to what is thrown where a promise settles: it would end the process, and the call never. */
+const heard = (leaf: Leaf, by: "onValue" | "onError", of: unknown): AnyCall => {
+  try {
+    return leaf[by](of)
+  } catch (defect) {
+    return Exit.die(defect)
   }
 }
 

@@ -72,8 +72,10 @@ export abstract class Passage implements Attempt, Entry {
   next: Entry | undefined = undefined
   previous: Entry | undefined = undefined
   listed: Entry["listed"] = "no"
-  /** The tokens of the gates that were entered, outermost first. */
-  private readonly tokens: Array<number> = []
+  /** The tokens of the gates that were entered, outermost first; of its full size, since a growing array takes more. */
+  private readonly tokens: Array<number>
+  /** How many gates were entered. */
+  private entered = 0
   private ticket: Ticket | undefined = undefined
   /** Whether the limit was told how it ended. */
   private told = false
@@ -87,6 +89,7 @@ export abstract class Passage implements Attempt, Entry {
     this.fiber = fiber
     this.bound = bound
     this.clock = fiber.getRef(Clock.Clock)
+    this.tokens = new Array(place.gates.length)
   }
 
   get row(): Row {
@@ -164,12 +167,11 @@ export abstract class Passage implements Attempt, Entry {
   /** Whether it is through; else it waits, at the first gate no longer than `until`, or has been refused. */
   private passGates(until: number): boolean {
     const { gates } = this.place
-    const { tokens } = this
-    const first = tokens.length
+    const first = this.entered
     for (let at = first; at < gates.length; at++) {
       const admitted = gates[at]?.enter(this) ?? 0
       if (typeof admitted === "number") {
-        tokens.push(admitted)
+        this.tokens[this.entered++] = admitted
         continue
       }
       if (admitted instanceof Ticket) this.wait(admitted, at === first ? until : Number.POSITIVE_INFINITY)
@@ -213,7 +215,7 @@ export abstract class Passage implements Attempt, Entry {
     this.drop(ticket)
     if (ticket.refusal !== undefined) this.refuse(ticket.refusal)
     else {
-      if (!ticket.again) this.tokens.push(ticket.token)
+      if (!ticket.again) this.tokens[this.entered++] = ticket.token
       // Who is sent to the same gate again waits there no longer than it was told the first time.
       this.advance(ticket.again ? until : Number.POSITIVE_INFINITY)
     }
@@ -229,7 +231,7 @@ export abstract class Passage implements Attempt, Entry {
 
   /** Whether its gate has settled it now, or wants it to wait on. */
   private waitsOn(ticket: Ticket): boolean {
-    const gate = this.place.gates[this.tokens.length]
+    const gate = this.place.gates[this.entered]
     if (gate?.due === undefined || this.bound.at <= this.now) return false
     try {
       gate.due(ticket, this.now)
@@ -283,7 +285,7 @@ export abstract class Passage implements Attempt, Entry {
     if (timed) this.tellLimit(limit, verdict, now)
     if (this.ticket !== undefined) this.handBack(this.ticket, verdict, now)
     const { tokens } = this
-    for (let at = tokens.length - 1; at >= 0; at--) {
+    for (let at = this.entered - 1; at >= 0; at--) {
       const gate = gates[at]
       const token = tokens[at] ?? left
       if (gate === undefined || token === left || (stillRuns && gate.holds === true)) continue
@@ -311,7 +313,7 @@ export abstract class Passage implements Attempt, Entry {
 
   private takenBack(ticket: Ticket, now: number): Refused | undefined {
     try {
-      return this.place.gates[this.tokens.length]?.abandon?.(this, ticket, now)
+      return this.place.gates[this.entered]?.abandon?.(this, ticket, now)
     } catch (defect) {
       this.breaks(defect)
       return undefined
@@ -322,7 +324,7 @@ export abstract class Passage implements Attempt, Entry {
   private handBack(ticket: Ticket, verdict: Verdict, now: number): void {
     this.drop(ticket)
     this.place.waits.remove(this)
-    if (ticket.token >= 0) this.leaveGate(this.place.gates[this.tokens.length], ticket.token, verdict, now, -1)
+    if (ticket.token >= 0) this.leaveGate(this.place.gates[this.entered], ticket.token, verdict, now, -1)
     else if (!ticket.settled) this.takenBack(ticket, now)
   }
 }
