@@ -314,6 +314,21 @@ export const worstLoad = (policy: Policy, valuesOf: (part: Part) => Facts = init
     }
   }, 1)
 
+/**
+ * How many requests per second the downstream may get beside {@link worstLoad}: what
+ * the budgets of retries and hedges grant at a constant rate, so that rare calls are
+ * helped too. Each process has its own.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const worstExtraPerSecond = (policy: Policy, valuesOf: (part: Part) => Facts = initially): number =>
+  placed(policy, valuesOf).reduce((sum, part) => {
+    const perSecond = millis(part, "budgetPerSecond")
+    const extra = part.kind === "hedge" ? millis(part, "hedgesMax") : millis(part, "times")
+    return extra > 0 && perSecond > 0 ? sum + perSecond : sum
+  }, 0)
+
 /** Above this a downstream in trouble is given more of it. */
 const loadMax = 2
 
@@ -325,9 +340,22 @@ const loadMax = 2
  */
 export const warningsOf = (policy: Policy, valuesOf: (part: Part) => Facts = initially): ReadonlyArray<string> => {
   const load = worstLoad(policy, valuesOf)
-  return load > loadMax
-    ? [
-        `a call may become ${load} requests: a downstream in trouble gets ${load} times its load; give the retry a budget (RetryBudget.make())`
-      ]
-    : []
+  const amplified =
+    load > loadMax
+      ? [
+          `a call may become ${load} requests: a downstream in trouble gets ${load} times its load; give the retry a budget (RetryBudget.make())`
+        ]
+      : []
+  return [...amplified, ...opensTooShort(placed(policy, valuesOf))]
 }
+
+/** Attempts that were under way at the trip still hang when the probes begin. */
+const opensTooShort: (parts: ReadonlyArray<Placed>) => ReadonlyArray<string> = (parts) =>
+  ofKind(parts, "circuitBreaker").flatMap((breaker) =>
+    ofKind(parts, "timeout")
+      .filter((timeout) => millis(breaker, "openMillis") < millis(timeout, "limitMillis"))
+      .map(
+        (timeout) =>
+          `${show(breaker, "openMillis")} is shorter than ${show(timeout, "limitMillis")}: probes would join attempts that still hang since before it opened; keep it open for at least one attempt`
+      )
+  )

@@ -98,6 +98,8 @@ export interface ExplainedMethod {
   readonly worstLatencyMillis: number | null
   /** How many requests one call may become, as a mean over many in the worst case, with those from above. */
   readonly worstLoad: number
+  /** Requests per second beside it: what budgets grant to each process at a constant rate. */
+  readonly worstExtraPerSecond: number
   readonly warnings: ReadonlyArray<string>
 }
 
@@ -160,6 +162,7 @@ const explained = (downstream: string, method: MethodDescription, options: Optio
     ),
     worstLatencyMillis: Number.isFinite(method.worstLatencyMillis) ? method.worstLatencyMillis : null,
     worstLoad: upstream * method.worstLoad,
+    worstExtraPerSecond: method.worstExtraPerSecond,
     warnings: [
       ...method.warnings,
       ...amplification(method, upstream),
@@ -244,6 +247,8 @@ const limits: Readonly<Record<string, string>> = { bulkhead: "permits", adaptive
 export const format = (of: Explanation): string =>
   [`${of.name} (${of.criticality}, budget ${time(of.budgetMillis)})`, ...of.methods.flatMap(formatMethod)].join("\n")
 
+const extra = (perSecond: number): string => (perSecond > 0 ? ` and ${round(perSecond)} a second` : "")
+
 const formatMethod = (method: ExplainedMethod): ReadonlyArray<string> => {
   const worst = method.worstLatencyMillis === null ? "without a bound" : `at most ${time(method.worstLatencyMillis)}`
   const changed = method.settings.filter(({ origin }) => origin !== "code")
@@ -251,7 +256,7 @@ const formatMethod = (method: ExplainedMethod): ReadonlyArray<string> => {
     "",
     `  ${method.name}: ${method.idempotency}, ${method.onOutage} in an outage`,
     `    ${method.picture}`,
-    `    worst case: ${worst}, ${round(method.worstLoad)} requests per call`,
+    `    worst case: ${worst}, ${round(method.worstLoad)} requests per call${extra(method.worstExtraPerSecond)}`,
     ...changed.map(({ name, value, origin }) => `    ${name} = ${String(value)} (${origin})`),
     ...method.warnings.map((warning) => `    ! ${warning}`)
   ]

@@ -289,6 +289,8 @@ const wrapping = (bind: (row: Row) => Interceptor) =>
 
 /**
  * The same policy with something around it: its state, its knobs and its marks stay.
+ * What is put around sees an effect: a leaf within runs in a fiber like any other, and
+ * the policy is no longer fused with its neighbours.
  *
  * @category combinators
  * @since 0.1.0

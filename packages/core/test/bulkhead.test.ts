@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Policy, Refused } from "@failsoft/core"
+import { Gate, Policy, Refused } from "@failsoft/core"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -91,16 +91,26 @@ describe("bulkhead", () => {
     })
   )
 
-  it("takes a permit of a key that was forgotten meanwhile for nobody's", () => {
-    const { gate, instance, row } = livingGate(Policy.bulkhead({ permits: 1, queueMax: 0, keysMax: 1 }))
+  it("forgets no key that is busy: while all are, new ones share the permits of one", () => {
+    const { gate, instance, row } = livingGate(Policy.bulkhead({ permits: 1, queueMax: 1, keysMax: 1 }))
     const of = (key: string) => attemptAt(row, 0, { key })
     const enters = (key: string) => gate.enter(of(key))
-    const first = enters("a")
-    enters("b")
-    enters("a")
-    if (typeof first === "number") gate.leave(of("a"), first, "answered", 0, 0)
-    assert.strictEqual(instance.state()["running"], 1, "the second call of a still runs")
-    assert.instanceOf(enters("a"), Refused.Refused)
+    const leaves = (key: string, got: unknown) => gate.leave(of(key), Number(got), "answered", 0, 0)
+    const a = enters("a")
+    const waiter = enters("a")
+    const b = enters("b")
+    assert.isNumber(b, "another key has a permit")
+    const c = enters("c")
+    assert.instanceOf(c, Gate.Ticket, "which it shares with a third")
+    assert.instanceOf(enters("d"), Refused.Refused)
+    leaves("a", a)
+    assert.isTrue(waiter instanceof Gate.Ticket && waiter.settled, "who waits for a busy key is served by its calls")
+    leaves("b", b)
+    assert.isTrue(c instanceof Gate.Ticket && c.settled)
+    if (c instanceof Gate.Ticket) leaves("c", c.token)
+    if (waiter instanceof Gate.Ticket) leaves("a", waiter.token)
+    assert.deepEqual(instance.state(), { running: 0, waiting: 0 })
+    assert.isNumber(enters("d"), "an idle key makes room again")
   })
 
   it("gives back its permits when keys are turned on and off while calls run", () => {

@@ -123,6 +123,25 @@ describe("a stack that cannot work", () => {
   )
 })
 
+describe("what works and is not wise", () => {
+  it("a circuit that is open for less than an attempt", () => {
+    const [warning, ...others] = Composition.warningsOf(stack(circuitBreaker({ openFor: 100 }), timeout(250)))
+    assert.lengthOf(others, 0)
+    assert.include(warning, "circuitBreaker.openMillis (100 ms) is shorter than timeout.limitMillis (250 ms)")
+    assert.deepEqual(Composition.warningsOf(stack(circuitBreaker({ openFor: 250 }), timeout(250))), [])
+    assert.deepEqual(Composition.warningsOf(Policy.standard()), [])
+  })
+})
+
+describe("a circuit for each of many keys", () => {
+  it("has a bound on what all of them remember", () => {
+    const problems = (windowCalls: number, keysMax: number) =>
+      Composition.problemsOf(circuitBreaker({ windowCalls, keysMax }))
+    assert.deepEqual(problems(100, 100_000), [])
+    assert.match(problems(101, 100_000)[0] ?? "", /windowCalls \(101\) times keysMax \(100000\) must be at most/)
+  })
+})
+
 describe("the composition of limits and shared breakers", () => {
   it("counts the waits of a rate limit and of a store into the worst latency", () => {
     const store = CircuitBreaker.layerStoreMemory()

@@ -48,7 +48,7 @@ describe("explaining a ring", () => {
         "deadline 1 s > retry 2x, full 10 ms..50 ms, budget 10 % + 1/s > circuitBreaker 90 % of >= 10 in 10 s, open 500 ms > gateway (bulkhead) 16 permits, no queue > timeout 250 ms > shop"
       )
       assert.include(all.methods.find(({ name }) => name === "peek")?.picture, "fallback stale (stale) > deadline 1 s")
-      assert.deepInclude(one, { worstLatencyMillis: 780, worstLoad: 1.1, warnings: [] })
+      assert.deepInclude(one, { worstLatencyMillis: 780, worstLoad: 1.1, worstExtraPerSecond: 1, warnings: [] })
       assert.deepInclude(one.settings, { name: "shop/charge/gateway.permits", value: 16, origin: "code" })
       assert.deepEqual(JSON.parse(JSON.stringify(all)), all)
     })

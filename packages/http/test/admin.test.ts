@@ -73,7 +73,7 @@ describe("the admin API", () => {
       assert.include(text, '"policy":"deadline > retry')
       assert.include(text, `"${get}":{"value":100,"origin":"code"}`)
       assert.include(text, '"state":{')
-      assert.match(text, /"worstLatencyMillis":\d+,"worstLoad":[\d.]+,"warnings":\[/)
+      assert.match(text, /"worstLatencyMillis":\d+,"worstLoad":[\d.]+,"worstExtraPerSecond":[\d.]+,"warnings":\[/)
       assert.include(text, "worst case: at most")
     }).pipe(Effect.scoped)
   )

@@ -54,6 +54,7 @@ const described = (criticality: "essential" | "optional", lastBadAt?: number): D
       policies: [],
       worstLatencyMillis: 1000,
       worstLoad: 1,
+      worstExtraPerSecond: 0,
       warnings: [],
       nestedRetries: 0,
       fallback: [],

@@ -1,5 +1,5 @@
 /** What a method of a built ring shows of itself, with the values that are in force. */
-import { namesOf, warningsOf, worstLatencyMillis, worstLoad } from "../Composition.ts"
+import { namesOf, warningsOf, worstExtraPerSecond, worstLatencyMillis, worstLoad } from "../Composition.ts"
 import type { Method } from "../Contract.ts"
 import type { Facts, Part } from "../Policy.ts"
 import type { RegisteredRow, SettingsRegistry } from "../Settings.ts"
@@ -54,6 +54,7 @@ const figures = ({ policy, parts }: Pick<RegisteredRow, "policy" | "parts">) => 
   return {
     worstLatencyMillis: worstLatencyMillis(policy, valuesOf),
     worstLoad: worstLoad(policy, valuesOf),
+    worstExtraPerSecond: worstExtraPerSecond(policy, valuesOf),
     warnings: warningsOf(policy, valuesOf)
   }
 }

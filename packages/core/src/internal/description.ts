@@ -54,6 +54,8 @@ export interface MethodDescription {
   readonly worstLatencyMillis: number
   /** How many requests a call may become in the worst case, as a mean over many. */
   readonly worstLoad: number
+  /** What budgets grant beside it at a constant rate, in requests per second of this process. */
+  readonly worstExtraPerSecond: number
   /** What works and is not wise: a sentence each. */
   readonly warnings: ReadonlyArray<string>
   /** How long its answers took in the mean of late, in milliseconds; nothing before the first. */

@@ -114,10 +114,14 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
           return { token, concurrency, permits }
         }
         const one = make()
-        const keyed = new PerKey(make, ({ permits }) => permits.running > 0)
+        const keyed = new PerKey(make, ({ permits }) => permits.running > 0, "share")
         const of = (attempt: Pick<Attempt, "key">): Limited =>
           values.keysMax > 0 ? keyed.of(attempt.key(), values.keysMax) : one
         const all = () => [one, ...keyed.all()]
+        const holderOf = (attempt: Pick<Attempt, "key">, token: number): Limited | undefined =>
+          token === one.token
+            ? one
+            : [keyed.find(attempt.key()), keyed.shared].find((limited) => limited?.token === token)
         return {
           form: {
             _tag: "Gate",
@@ -126,8 +130,8 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
               enter: (attempt) => of(attempt).permits.enter(attempt),
               leave: (attempt, token, verdict, now, startedAt) => {
                 // Each takes back only what is its own, also where `keysMax` was turned meanwhile.
-                const limited = token === one.token ? one : keyed.find(attempt.key())
-                if (limited?.token !== token) return
+                const limited = holderOf(attempt, token)
+                if (limited === undefined) return
                 const { concurrency, permits } = limited
                 const from = concurrency.permits
                 concurrency.ended(verdict, now, startedAt, permits.running)
@@ -138,7 +142,8 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
               },
               abandon: (attempt, ticket) => {
                 const refused = one.permits.abandon(attempt, ticket)
-                return keyed.find(attempt.key())?.permits.abandon(attempt, ticket) ?? refused
+                const shared = keyed.shared?.permits.abandon(attempt, ticket)
+                return keyed.find(attempt.key())?.permits.abandon(attempt, ticket) ?? shared ?? refused
               }
             }
           },
@@ -152,7 +157,7 @@ export const adaptiveLimit = (options: AdaptiveLimitOptions = {}): Policy.Policy
             running: all().reduce((sum, { permits }) => sum + permits.running, 0),
             waiting: all().reduce((sum, { permits }) => sum + permits.waiting, 0),
             ...(values.keysMax > 0
-              ? { keys: keyed.all().length }
+              ? { keys: keyed.size }
               : {
                   limit: one.concurrency.permits,
                   rttMillis: one.concurrency.recentMillis,

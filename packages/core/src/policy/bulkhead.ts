@@ -30,7 +30,10 @@ export interface BulkheadOptions {
   readonly order?: "fifo" | "lifo" | "adaptive"
   /** `dark` counts whom it would refuse and lets them pass. Default `on`. */
   readonly mode?: "on" | "dark" | "off"
-  /** Permits and a queue for each key of a call, for at most so many keys. Default 0: the same for all. */
+  /**
+   * Permits and a queue for each key of a call, for at most so many keys. Default 0: the
+   * same for all. While as many keys are busy, further ones share the permits of one.
+   */
   readonly keysMax?: number
 }
 
@@ -75,7 +78,8 @@ export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<"unbounde
         const one = new Permits(rule, ++tokens)
         const keyed = new PerKey(
           () => new Permits(rule, ++tokens),
-          (of) => of.running > 0
+          (of) => of.running > 0,
+          "share"
         )
         const of = (attempt: Pick<Attempt, "key">): Permits =>
           values.keysMax > 0 ? keyed.of(attempt.key(), values.keysMax) : one
@@ -88,11 +92,14 @@ export const bulkhead = (options: BulkheadOptions = {}): Policy.Policy<"unbounde
               // Each takes back only what is its own, also where `keysMax` was turned meanwhile.
               leave: (attempt, token) => {
                 one.leave(token)
-                if (keyed.size > 0) keyed.find(attempt.key())?.leave(token)
+                if (keyed.size === 0) return
+                keyed.find(attempt.key())?.leave(token)
+                keyed.shared?.leave(token)
               },
               abandon: (attempt, ticket) => {
                 const refused = one.abandon(attempt, ticket)
-                return keyed.find(attempt.key())?.abandon(attempt, ticket) ?? refused
+                const shared = keyed.shared?.abandon(attempt, ticket)
+                return keyed.find(attempt.key())?.abandon(attempt, ticket) ?? shared ?? refused
               }
             }
           },

@@ -63,6 +63,9 @@ export interface CircuitBreakerOptions {
   readonly keysMax?: number
 }
 
+/** So many outcomes a breaker remembers in all, over all keys: a byte for each or so. */
+const outcomesMax = 10_000_000
+
 /**
  * Opens when, of at least `minimumCalls` in the window, a share of at least
  * `failureRate` failed (or `slowRate` were slow, or `consecutiveFailures` failed in a
@@ -107,7 +110,12 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
       ramp: Knob.flag(options.ramp ?? true),
       keysMax: Knob.count(options.keysMax ?? 0, { least: 0, most: 100_000 })
     },
-    problems: ({ slowRate, slowMillis, windowCalls, minimumCalls }) => [
+    problems: ({ slowRate, slowMillis, windowCalls, minimumCalls, keysMax }) => [
+      ...(windowCalls * keysMax > outcomesMax
+        ? [
+            `windowCalls (${windowCalls}) times keysMax (${keysMax}) must be at most ${outcomesMax}: each key remembers so many outcomes; use a window by time (windowCalls 0), which has ten counters`
+          ]
+        : []),
       ...(slowRate > 0 && slowMillis === 0
         ? [`slowRate (${slowRate}) has no meaning without slowMillis: say what is slow`]
         : []),

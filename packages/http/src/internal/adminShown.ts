@@ -49,6 +49,7 @@ const method = (of: Downstream.MethodDescription, explained: Explain.ExplainedMe
   ),
   worstLatencyMillis: explained?.worstLatencyMillis,
   worstLoad: explained?.worstLoad,
+  worstExtraPerSecond: explained?.worstExtraPerSecond,
   warnings: explained?.warnings,
   observed: of.observed
 })
