@@ -165,6 +165,42 @@ describe("settings of a running storefront", () => {
     await ask(`${shop.admin}/admin/settings/${name}.mode`, { method: "DELETE" })
     assert.strictEqual((await shop.order("by-hand-4")).status, 201)
   })
+
+  it("read-only by hand: orders are refused with a reason, pages go on, and everybody is told", async () => {
+    const name = "storefront/service/mode.switch"
+    assert.strictEqual((await put(name, { value: "read-only", by: "ada" })).status, 200)
+    const refused = await shop.order("read-only-1")
+    assert.deepInclude(refused.body, { status: 503, reason: "READ_ONLY", retryable: true })
+    assert.strictEqual(refused.headers.get("service-mode"), "read-only")
+    checkAlways(refused)
+    const page = await shop.page("sku-3")
+    assert.strictEqual(page.status, 200)
+    assert.strictEqual(page.headers.get("service-mode"), "read-only")
+    for (const port of [shop.api, shop.admin]) {
+      const { body } = await ask(`${port}/health`)
+      assert.include(JSON.stringify(body), '"observedValue":"read-only"')
+    }
+    await ask(`${shop.admin}/admin/settings/${encodeURIComponent(name)}`, { method: "DELETE" })
+    assert.strictEqual((await shop.order("read-only-2")).status, 201)
+    await until("it is as before", 5000, async () => (await shop.page("sku-3")).headers.get("service-mode") === null)
+  })
+
+  it("observed: without identity the shop says that it is read-only, and no more once it is back", async () => {
+    await shop.setFault("identity", { kind: "transient", percent: 100 })
+    await until("the header says it", 10_000, async () => {
+      const seen = await shop.order("observed-1")
+      assert.strictEqual(seen.status, 503)
+      checkAlways(seen)
+      return (await shop.page("sku-4")).headers.get("service-mode") === "read-only"
+    })
+    await shop.clearFault("identity")
+    await until("orders are taken again", 10_000, async () => (await shop.order("observed-2")).status === 201)
+    await until(
+      "nobody says so any more",
+      5000,
+      async () => (await shop.page("sku-4")).headers.get("service-mode") === null
+    )
+  })
 })
 
 describe("the admin port", () => {

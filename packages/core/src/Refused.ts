@@ -42,6 +42,8 @@ export type RefusalReason =
   | "CONCURRENCY_LIMITED"
   | "RATE_LIMITED"
   | "LOAD_SHED"
+  | "READ_ONLY"
+  | "OUT_OF_SERVICE"
   | "DEADLINE_EXCEEDED"
   | "UNSENDABLE_REQUEST"
 

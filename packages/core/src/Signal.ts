@@ -37,6 +37,7 @@ import type * as Scope from "effect/Scope"
 import type { Quality } from "./Answer.ts"
 import type { Value } from "./Knob.ts"
 import type { Refused } from "./Refused.ts"
+import type { Mode } from "./ServiceMode.ts"
 import type { Origin } from "./Settings.ts"
 
 /**
@@ -153,6 +154,14 @@ export type Signal =
     })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
   | (Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string })
+  /** What the service as a whole can do has changed: `downstream` is the service, `causes` are the methods that are lost. */
+  | (Labels & {
+      readonly _tag: "ModeChanged"
+      readonly from: Mode
+      readonly to: Mode
+      readonly by: "observed" | "operator"
+      readonly causes: ReadonlyArray<string>
+    })
   /** A knob was turned while the service runs; `names` are all the names of its one value. */
   | (Labels & {
       readonly _tag: "SettingChanged"

@@ -50,6 +50,7 @@ const levels = {
   ContractViolated: "Error",
   LimitMoved: "Info",
   QuotaSpent: "Warn",
+  ModeChanged: "Warn",
   SettingChanged: "Info"
 } as const
 

@@ -40,6 +40,7 @@ import type * as Layer from "effect/Layer"
 import { Drain } from "./Drain.ts"
 import { EdgeRequest, type Limits } from "./internal/edgeRequest.ts"
 import { LoadShedding } from "./LoadShedding.ts"
+import { Modes } from "./Modes.ts"
 import { RateLimits } from "./RateLimits.ts"
 
 /**
@@ -66,6 +67,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
     Effect.gen(function* () {
       const shedder = yield* LoadShedding
       const limited = yield* RateLimits
+      const modes = yield* Modes
       const drain = yield* Drain
       const maxBytes = options.requestMaxBytes ?? 1_048_576
       const limits: Limits = {
@@ -83,7 +85,9 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
         )
         const shed = shedder === undefined ? served : shedder.guard(served)
         // A client over its quota must not take a place from others.
-        return limited === undefined ? shed : limited.guard(shed)
+        const within = limited === undefined ? shed : limited.guard(shed)
+        // What is not served at all takes nothing from anybody.
+        return modes === undefined ? within : modes.guard(within)
       }
     }),
     { global: true }

@@ -11,7 +11,8 @@
  *
  * **Gotchas**
  *
- * A downstream's state is what calls of the last minute observed, not a probe.
+ * A downstream's state is what calls of the last minute observed, not a probe. With
+ * `ServiceMode.layer` around the routes the document has the mode as `service:mode`.
  *
  * **Example** (the health of a service with one downstream)
  *
@@ -23,7 +24,7 @@
  *
  * @since 0.1.0
  */
-import { type Downstream, Health } from "@failsoft/core"
+import { type Downstream, Health, ServiceMode } from "@failsoft/core"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -57,13 +58,22 @@ export interface Check {
 }
 
 /**
- * The document of the given checks at the given time.
+ * The document of the given checks at the given time, with the service's mode where
+ * there is one.
  *
  * @category converting
  * @since 0.1.0
  */
-export const document = (serviceId: string, checks: ReadonlyArray<Check>, now: number) => {
-  const entries = checks.map((check) => [`${check.description.name}:availability`, [entry(check, now)]] as const)
+export const document = (
+  serviceId: string,
+  checks: ReadonlyArray<Check>,
+  now: number,
+  mode?: ServiceMode.ServiceMode | undefined
+) => {
+  const entries = [
+    ...checks.map((check) => [`${check.description.name}:availability`, [entry(check, now)]] as const),
+    ...(mode === undefined ? [] : [["service:mode", [modeEntry(mode.at(now), now)]] as const])
+  ]
   return {
     status: worst(entries.map(([, [of]]) => of?.status ?? "pass")),
     serviceId,
@@ -75,6 +85,22 @@ const worst = (of: ReadonlyArray<Status>): Status =>
   of.includes("fail") ? "fail" : of.includes("warn") ? "warn" : "pass"
 
 const iso = (millis: number) => DateTime.formatIso(DateTime.makeUnsafe(millis))
+
+/** What is lost with a downstream is judged by its own check: the mode fails only where it serves nobody. */
+const modeEntry = ({ by, causes, mode }: ServiceMode.State, now: number) => ({
+  componentType: "system",
+  status: statusOf[mode],
+  observedValue: mode,
+  time: iso(now),
+  ...(mode === "full" ? {} : { output: by === "operator" ? "set by an operator" : `without ${causes.join(", ")}` })
+})
+
+const statusOf: Readonly<Record<ServiceMode.Mode, Status>> = {
+  full: "pass",
+  reduced: "warn",
+  "read-only": "warn",
+  unavailable: "fail"
+}
 
 const entry = ({ description, affectedEndpoints, impact }: Check, now: number) => {
   const failing = description.methods.filter((method) => Health.judge(method.observed, now) === "failing")
@@ -126,7 +152,7 @@ export const layer = (options: {
         Effect.gen(function* () {
           const now = yield* Clock.currentTimeMillis
           const checks = typeof options.checks === "function" ? options.checks() : options.checks
-          const body = document(options.serviceId, checks, now)
+          const body = document(options.serviceId, checks, now, yield* ServiceMode.Current)
           return HttpServerResponse.jsonUnsafe(body, {
             status: body.status === "fail" ? 503 : 200,
             contentType: "application/health+json",

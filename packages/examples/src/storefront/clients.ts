@@ -1,5 +1,5 @@
 /** The downstreams' clients, for those who show them: health, admin. */
-import { Downstream } from "@failsoft/core"
+import { Downstream, type ServiceMode } from "@failsoft/core"
 import type { Health } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import { Catalog } from "../contracts/Catalog.ts"
@@ -33,4 +33,21 @@ export const checks = Effect.map(
       description,
       affectedEndpoints: endpoints[description.name] ?? []
     }))
+)
+
+/** Only orders need identity, a price and payments: the pages go on without them. */
+const without: Readonly<Record<string, Exclude<ServiceMode.Dependent["without"], undefined>>> = {
+  identity: "read-only",
+  catalog: { price: "read-only" },
+  inventory: { stock: "reduced", reserve: "read-only", release: "reduced" }
+}
+
+/** What is left of the shop without each downstream. */
+export const dependents = Effect.map(
+  descriptions,
+  (read) => (): ReadonlyArray<ServiceMode.Dependent> =>
+    read().map((description) => {
+      const stated = without[description.name]
+      return stated === undefined ? { description } : { description, without: stated }
+    })
 )

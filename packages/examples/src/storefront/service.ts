@@ -1,8 +1,8 @@
 /** The whole storefront: downstream processes, rings, routes, two ports. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Settings as Registry, Signal, SignalLog } from "@failsoft/core"
-import { Edge, Health, LoadShedding, Server } from "@failsoft/http"
+import { Settings as Registry, ServiceMode, Signal, SignalLog } from "@failsoft/core"
+import { Edge, Health, LoadShedding, Modes, Server } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as Etag from "effect/http/Etag"
 import * as HttpPlatform from "effect/http/HttpPlatform"
@@ -52,7 +52,15 @@ const publicRoutes = Layer.mergeAll(
   ),
   HealthRoutes,
   Edge.layer({ deadline: budgets.deadline, requestMaxBytes: 65_536 })
-).pipe(Layer.provide(LoadShedding.layer({ routes: LoadShedding.endpoints(StorefrontApi) })))
+).pipe(
+  Layer.provide(LoadShedding.layer({ routes: LoadShedding.endpoints(StorefrontApi) })),
+  Layer.provide(Modes.layer())
+)
+
+/** What the shop as a whole can do, observed or as an operator says. */
+const Mode = Layer.unwrap(
+  Effect.map(clients.dependents, (dependents) => ServiceMode.layer({ service: "storefront", dependents }))
+)
 
 const adminRoutes = (settings: Settings) =>
   Layer.mergeAll(admin.layer(settings), HealthRoutes, Edge.layer({ deadline: "10 seconds" }))
@@ -91,6 +99,7 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
     return Layer.merge(Layer.provideMerge(up, servers), budgets.layer)
   }).pipe(
     Layer.provide(Orders.layer),
+    Layer.provide(Mode),
     Layer.provide(Rings),
     Layer.provide(Transports),
     Layer.provide(Knobs(settings)),
