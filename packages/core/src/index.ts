@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
-export * as Answer from "./Answer.ts"
+
 export * as Attempt from "./Attempt.ts"
+export * as Answer from "./answer/index.ts"
 export * as Call from "./Call.ts"
 export * as CallKey from "./CallKey.ts"
 export * as Composition from "./Composition.ts"
