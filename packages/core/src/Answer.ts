@@ -63,6 +63,8 @@ export interface Answer<out A> {
   readonly quality: Quality
   readonly asOf?: number
   readonly reason?: string
+  /** Until when what it assumes may be relied on, in milliseconds since the epoch; optimistic answers have it. */
+  readonly until?: number
 }
 
 /**
@@ -81,7 +83,7 @@ export const fresh = <A>(value: A): Answer<A> => ({ value, quality: "fresh" })
  */
 export const degraded = <A>(
   value: A,
-  how: { readonly quality: DegradedQuality; readonly asOf?: number; readonly reason: string }
+  how: { readonly quality: DegradedQuality; readonly asOf?: number; readonly reason: string; readonly until?: number }
 ): Answer<A> => ({ value, ...how })
 
 /**
@@ -105,7 +107,8 @@ export const worst = (of: Iterable<Quality>): Quality => {
 }
 
 /**
- * Combines two answers: the worst quality with its reason, the older time.
+ * Combines two answers: the worst quality with its reason, the older time, the
+ * earlier end of what is assumed.
  *
  * @category combinators
  * @since 0.1.0
@@ -113,10 +116,12 @@ export const worst = (of: Iterable<Quality>): Quality => {
 export const zipWith = <A, B, C>(a: Answer<A>, b: Answer<B>, f: (a: A, b: B) => C): Answer<C> => {
   const lead = qualities.indexOf(b.quality) > qualities.indexOf(a.quality) ? b : a
   const asOf = Math.min(a.asOf ?? Infinity, b.asOf ?? Infinity)
+  const until = Math.min(a.until ?? Infinity, b.until ?? Infinity)
   return {
     value: f(a.value, b.value),
     quality: lead.quality,
     ...(asOf === Infinity ? {} : { asOf }),
+    ...(until === Infinity ? {} : { until }),
     ...(lead.reason === undefined ? {} : { reason: lead.reason })
   }
 }

@@ -29,10 +29,12 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Answer, DegradedQuality } from "./Answer.ts"
+import * as Deadline from "./Deadline.ts"
 import type { Build } from "./internal/shared.ts"
 import { sharedByValue } from "./internal/shared.ts"
 import * as Knob from "./Knob.ts"
@@ -83,6 +85,7 @@ export interface Living {
  * @since 0.1.0
  */
 export interface Instance extends Omit<Living, "changed"> {
+  readonly kind: string
   readonly values: Facts
   readonly assign: (values: Facts) => void
 }
@@ -123,7 +126,8 @@ type Marked<Marks extends Mark> = [Marks] extends [never] ? unknown : { readonly
  * Makes a fallback of one step: the way in which those of this package are made.
  * The same value in two rows is the same state. The values that `make` is given are
  * live, so read them at each decision and do not keep them. Each step has a knob
- * `enabled` beside its own.
+ * `enabled` beside its own, and `withinMillis`: where its answer takes longer, it has
+ * none. A step that is `immediate` suspends nowhere and needs no limit.
  *
  * @category constructors
  * @since 0.1.0
@@ -139,10 +143,14 @@ export const fromInstance = <
     readonly quality: DegradedQuality
     readonly marks?: ReadonlyArray<Mark>
     readonly knobs?: K
+    /** How long an answer may take. Default 100 ms, and never beyond the caller's deadline. */
+    readonly within?: Duration.Input
+    readonly immediate?: boolean
     readonly make: (values: Knob.Values<K>) => Effect.Effect<Living, never, Scope.Scope>
   } & Marked<Marks>
 ): Fallback<A, Payload, Marks> => {
-  const knobs: Knob.Knobs = { ...options.knobs, enabled: Knob.flag(true) }
+  const limit = options.immediate === true ? {} : { withinMillis: Knob.millis(options.within ?? "100 millis") }
+  const knobs: Knob.Knobs = { ...options.knobs, ...limit, enabled: Knob.flag(true) }
   return {
     steps: [
       {
@@ -155,7 +163,9 @@ export const fromInstance = <
           Effect.suspend(() => {
             const values: Record<string, Knob.Value> = { ...Knob.initials(knobs) }
             // `values` holds one value for each knob of K.
-            return Effect.map(options.make(values as Knob.Values<K>), (living) => instanceOf(living, values))
+            return Effect.map(options.make(values as Knob.Values<K>), (living) =>
+              instanceOf(options.kind, living, values)
+            )
           })
         )
       }
@@ -163,8 +173,16 @@ export const fromInstance = <
   }
 }
 
-const instanceOf = (living: Living, values: Record<string, Knob.Value>): Instance => ({
-  answer: (request, failure) => (values["enabled"] === true ? living.answer(request, failure) : Effect.succeedNone),
+const instanceOf = (kind: string, living: Living, values: Record<string, Knob.Value>): Instance => ({
+  kind,
+  answer: (request, failure) => {
+    if (values["enabled"] !== true) return Effect.succeedNone
+    const { withinMillis } = values
+    // The request's own deadline holds here too, also for calls that the step makes.
+    return typeof withinMillis === "number"
+      ? Deadline.within(withinMillis, () => Effect.succeedNone)(Effect.suspend(() => living.answer(request, failure)))
+      : living.answer(request, failure)
+  },
   ...(living.observe === undefined ? {} : { observe: (request, value) => living.observe?.(request, value) }),
   values,
   assign: (next) => {

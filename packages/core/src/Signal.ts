@@ -88,6 +88,22 @@ export type CircuitReason =
   | "by-hand"
 
 /**
+ * How the calls of a method went of late: the shares of those without an answer over
+ * 10 s and over 5 min, the mean of the answers' times in milliseconds (nothing before
+ * the first), and whether this is a `spike` (only the short share is high), `persistent`
+ * (both) or `recovering` (only the long one). High is a tenth and more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Seen {
+  readonly errorRate: number
+  readonly errorRateLong: number
+  readonly meanMillis?: number
+  readonly outage: "none" | "spike" | "persistent" | "recovering"
+}
+
+/**
  * Everything that the parts of this package tell.
  *
  * @category models
@@ -153,7 +169,14 @@ export type Signal =
       readonly key?: string
     })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
-  | (Labels & { readonly _tag: "AnswerDegraded"; readonly quality: Quality; readonly reason: string })
+  /** A fallback answered: which step, why, and how its downstream does at the time. */
+  | (Labels & {
+      readonly _tag: "AnswerDegraded"
+      readonly quality: Quality
+      readonly reason: string
+      readonly step?: string
+      readonly seen?: Seen
+    })
   /** What the service as a whole can do has changed: `downstream` is the service, `causes` are the methods that are lost. */
   | (Labels & {
       readonly _tag: "ModeChanged"

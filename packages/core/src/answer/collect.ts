@@ -163,15 +163,17 @@ const whole = <K, A>(
   return Effect.as(told(options, reason), asGoodAs(value, [...answers, degraded(null, { quality: "partial", reason })]))
 }
 
-/** The value with the worst quality of the answers, the reason of the first that has it, and the oldest time. */
+/** The value with the worst quality of the answers, the reason of the first that has it, the oldest time, the earliest end. */
 const asGoodAs = <A>(value: A, answers: ReadonlyArray<Answer<unknown>>): Answer<A> => {
   const quality = worst(answers.map((answer) => answer.quality))
   const reason = answers.find((answer) => answer.quality === quality)?.reason
   const asOf = Math.min(...answers.map((answer) => answer.asOf ?? Number.POSITIVE_INFINITY))
+  const until = Math.min(...answers.map((answer) => answer.until ?? Number.POSITIVE_INFINITY))
   return {
     value,
     quality,
     ...(Number.isFinite(asOf) ? { asOf } : {}),
+    ...(Number.isFinite(until) ? { until } : {}),
     ...(reason === undefined ? {} : { reason })
   }
 }

@@ -3,21 +3,16 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Answer from "../Answer.ts"
-import * as Deadline from "../Deadline.ts"
 import * as Fallback from "../Fallback.ts"
-import * as Knob from "../Knob.ts"
 import type { Unavailable } from "../Unavailable.ts"
 
-/** The answer of an effect within its limit; nothing where it fails, dies or is late. */
+/** The answer of an effect; nothing where it fails or dies. */
 const attempt = <A, E>(
   self: Effect.Effect<A, E>,
-  limitMillis: number,
   how: { readonly quality: Answer.DegradedQuality; readonly reason: string }
 ): Effect.Effect<Option.Option<Answer.Answer<A>>> =>
   self.pipe(
     Effect.map((value) => Option.some(Answer.degraded(value, how))),
-    // The request's own deadline holds here too, also for calls that the work makes.
-    Deadline.within(limitMillis, () => Effect.succeedNone),
     // Not run where the caller is interrupted; an interruption within the work is its failure.
     Effect.catchCause(() => Effect.succeedNone)
   )
@@ -36,19 +31,17 @@ export const compute = <A, Payload>(options: {
   readonly within?: Duration.Input
 }): Fallback.Fallback<A, Payload, "partial"> => {
   const quality = options.quality ?? "substituted"
-  const knobs = { withinMillis: Knob.millis(options.within ?? "100 millis") }
-  return Fallback.fromInstance<A, Payload, "partial", typeof knobs>({
+  return Fallback.fromInstance<A, Payload, "partial">({
     kind: "compute",
     quality,
     marks: ["partial"],
-    knobs,
-    make: (values) =>
+    ...(options.within === undefined ? {} : { within: options.within }),
+    make: () =>
       Effect.succeed({
         answer: (request, failure) =>
           attempt(
             // The ring gives only payloads of its own method; `Payload` says so to the caller.
             Effect.suspend(() => options.compute(request.payload as Payload, failure)),
-            values.withinMillis,
             { quality, reason: failure.reason }
           )
       })
@@ -67,20 +60,18 @@ export const enqueue = <A, Payload>(options: {
   readonly offer: (payload: Payload, idempotencyKey: string) => Effect.Effect<A, unknown>
   readonly within?: Duration.Input
 }): Fallback.Fallback<A, Payload, "partial" | "enqueues"> => {
-  const knobs = { withinMillis: Knob.millis(options.within ?? "100 millis") }
-  return Fallback.fromInstance<A, Payload, "partial" | "enqueues", typeof knobs>({
+  return Fallback.fromInstance<A, Payload, "partial" | "enqueues">({
     kind: "enqueue",
     quality: "deferred",
     marks: ["partial", "enqueues"],
-    knobs,
-    make: (values) =>
+    ...(options.within === undefined ? {} : { within: options.within }),
+    make: () =>
       Effect.succeed({
         answer: (request, failure) => {
           const key = request.idempotencyKey()
           if (key === undefined) return Effect.succeedNone
           return attempt(
             Effect.suspend(() => options.offer(request.payload as Payload, key)),
-            values.withinMillis,
             { quality: "deferred", reason: failure.reason }
           )
         }

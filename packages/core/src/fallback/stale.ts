@@ -33,6 +33,7 @@ export const stale = (options: {
     quality: "stale",
     marks: ["partial"],
     knobs,
+    immediate: true,
     make: (values) =>
       Effect.sync(() => {
         // A Map keeps the order of insertion: its first key is the longest unused.

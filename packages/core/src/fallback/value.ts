@@ -6,6 +6,7 @@ import * as Fallback from "../Fallback.ts"
 const constant = (kind: string, quality: Answer.DegradedQuality, value: unknown) => ({
   kind,
   quality,
+  immediate: true,
   make: () =>
     Effect.succeed<Fallback.Living>({
       answer: (_, failure) => Effect.succeedSome(Answer.degraded(value, { quality, reason: failure.reason }))

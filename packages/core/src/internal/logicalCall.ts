@@ -134,7 +134,7 @@ class LogicalCall implements Fallback.Request, Sent {
       this.tell("unavailable")
       return Effect.fail(failure)
     }
-    return degrade(row, steps, this, failure).pipe(
+    return degrade(row, steps, this, failure, observations).pipe(
       Effect.tap(() => Effect.sync(() => this.tell("degraded"))),
       Effect.tapError(() => Effect.sync(() => this.tell("unavailable")))
     )

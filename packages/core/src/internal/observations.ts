@@ -1,8 +1,15 @@
 /** What the calls of one method tell about its downstream, for health and `explain`. */
 import type { Observed } from "../Health.ts"
+import type { Seen } from "../Signal.ts"
+import { ByTime } from "./outcomes.ts"
 
 /** Each answer moves the mean by this share. */
 const weight = 1 / 32
+
+/** Two windows of the same rate tell a spike from an outage that stays. */
+const shortMillis = 10_000
+const longMillis = 300_000
+const high = 0.1
 
 /** Written by every call, so plain fields. */
 export class Observations {
@@ -13,9 +20,11 @@ export class Observations {
   private lastGoodAt: number | undefined = undefined
   private lastBadAt: number | undefined = undefined
   private lastReason: string | undefined = undefined
+  private readonly short = new ByTime(shortMillis)
+  private readonly long = new ByTime(longMillis)
 
   good(now: number, tookMillis: number): void {
-    this.lastGoodAt = now
+    this.permanent(now)
     this.meanMillis =
       this.meanMillis === undefined ? tookMillis : this.meanMillis + (tookMillis - this.meanMillis) * weight
   }
@@ -23,11 +32,38 @@ export class Observations {
   /** A final word is proof of health, but no measure of an answer's time. */
   permanent(now: number): void {
     this.lastGoodAt = now
+    this.record(now, false)
   }
 
   bad(now: number, reason: string): void {
     this.lastBadAt = now
     this.lastReason = reason
+    this.record(now, true)
+  }
+
+  /** How its calls went of late, as of `now`. */
+  seen(now: number): Seen {
+    const errorRate = rateOf(this.short, now)
+    const errorRateLong = rateOf(this.long, now)
+    const { meanMillis } = this
+    return {
+      errorRate,
+      errorRateLong,
+      ...(meanMillis === undefined ? {} : { meanMillis }),
+      outage:
+        errorRate >= high
+          ? errorRateLong >= high
+            ? "persistent"
+            : "spike"
+          : errorRateLong >= high
+            ? "recovering"
+            : "none"
+    }
+  }
+
+  private record(now: number, failed: boolean): void {
+    this.short.record(now, failed, false)
+    this.long.record(now, failed, false)
   }
 
   get observed(): Observed {
@@ -37,4 +73,9 @@ export class Observations {
       ...(this.lastReason === undefined ? {} : { lastReason: this.lastReason })
     }
   }
+}
+
+const rateOf = (window: ByTime, now: number): number => {
+  const { calls, failures } = window.sums(now)
+  return calls === 0 ? 0 : failures / calls
 }

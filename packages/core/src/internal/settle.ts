@@ -16,6 +16,7 @@ import * as Refused from "../Refused.ts"
 import { TimedOut } from "../TimedOut.ts"
 import { Unavailable } from "../Unavailable.ts"
 import * as hints from "./hints.ts"
+import type { Observations } from "./observations.ts"
 import type { Sent } from "./rawCall.ts"
 import { stackless } from "./stackless.ts"
 
@@ -70,7 +71,8 @@ export const degrade = (
   row: Row,
   steps: ReadonlyArray<Fallback.Instance>,
   request: Fallback.Request,
-  failure: Unavailable
+  failure: Unavailable,
+  observations: Observations
 ): Effect.Effect<Answer<unknown>, Unavailable> =>
   Effect.gen(function* () {
     for (const step of steps) {
@@ -79,7 +81,7 @@ export const degrade = (
         Effect.catchCause((cause) => Effect.as(stepFailed(row, cause), Option.none<Answer<unknown>>()))
       )
       if (Option.isNone(answer)) continue
-      yield* told(row, answer.value, failure)
+      yield* told(row, answer.value, failure, step.kind, observations)
       return answer.value
     }
     // Only a `degrade-or-fail` method comes here: the others have a total fallback by type.
@@ -90,7 +92,7 @@ const stepFailed = (row: Row, cause: Cause.Cause<unknown>) =>
   Effect.logError(`a fallback of ${row.downstream}/${row.method} ended with a defect`, cause)
 
 /** Tells the journal and the bus, so that nothing degrades in silence. */
-const told = (row: Row, answer: Answer<unknown>, failure: Unavailable) =>
+const told = (row: Row, answer: Answer<unknown>, failure: Unavailable, step: string, observations: Observations) =>
   Effect.withFiber((fiber) => {
     const { quality } = answer
     if (quality === "fresh") return Effect.void
@@ -109,7 +111,9 @@ const told = (row: Row, answer: Answer<unknown>, failure: Unavailable) =>
         downstream: row.downstream,
         method: row.method,
         quality,
-        reason: failure.reason
+        reason: failure.reason,
+        step,
+        seen: observations.seen(now)
       })
     }
     return Effect.void
