@@ -166,6 +166,21 @@ describe("settings of a running storefront", () => {
     assert.strictEqual((await shop.order("by-hand-4")).status, 201)
   })
 
+  it("a client that asks too much is told where it stands, then refused, and served again with a larger quota", async () => {
+    const name = "edge-limits/requests/orders.permits"
+    const first = await shop.order("quota-1")
+    assert.match(first.headers.get("ratelimit-policy") ?? "", /"client";q=1000;w=1.*"orders";q=3000;w=60/)
+    assert.match(first.headers.get("ratelimit") ?? "", /"orders";r=\d+;t=\d+/)
+    assert.strictEqual((await put(name, { value: 1, by: "ada" })).status, 200)
+    const refused = await shop.order("quota-2")
+    assert.deepInclude(refused.body, { status: 429, reason: "RATE_LIMITED", retryable: true })
+    assert.isAtLeast(Number(refused.headers.get("retry-after")), 1)
+    checkAlways(refused)
+    assert.strictEqual((await shop.page("sku-2")).status, 200, "pages are not orders")
+    await ask(`${shop.admin}/admin/settings/${encodeURIComponent(name)}`, { method: "DELETE" })
+    assert.strictEqual((await shop.order("quota-3")).status, 201)
+  })
+
   it("read-only by hand: orders are refused with a reason, pages go on, and everybody is told", async () => {
     const name = "storefront/service/mode.switch"
     assert.strictEqual((await put(name, { value: "read-only", by: "ada" })).status, 200)

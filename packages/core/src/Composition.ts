@@ -102,13 +102,16 @@ const queueMillis = (part: Placed): number =>
 const hedgeDelay = (part: Placed, bound: "delayMinMillis" | "delayMaxMillis"): number =>
   millis(part, "delayMillis") > 0 ? millis(part, "delayMillis") : millis(part, bound)
 
+const isDark = (part: Placed): boolean => part.values["mode"] === "dark"
+
 /** The longest that a stack may take, from the innermost policy out; `Infinity` without a bound. */
 const worstMillis = (parts: ReadonlyArray<Placed>): number =>
   parts.reduceRight((inner, part) => {
     switch (part.kind) {
       case "timeout":
-      case "deadline":
         return Math.min(inner, millis(part, "limitMillis"))
+      case "deadline":
+        return isDark(part) ? inner : Math.min(inner, millis(part, "limitMillis"))
       case "retry":
         return (1 + millis(part, "times")) * inner + backoffMillis(part)
       case "hedge":
@@ -225,6 +228,14 @@ const hedgeStandsRight: Rule = function* (parts) {
   }
 }
 
+/** Types see that there is a bound; a live knob can take it away. */
+const darkStaysBounded: Rule = function* (parts) {
+  if (worstMillis(parts) < Number.POSITIVE_INFINITY) return
+  for (const deadline of ofKind(parts, "deadline").filter(isDark)) {
+    yield `${deadline.name}.mode (dark) leaves the call without a time bound: set it to on, or add Policy.timeout`
+  }
+}
+
 const eachPartOnce: Rule = function* (parts) {
   for (const [at, placed] of parts.entries()) {
     if (parts.slice(0, at).some(({ part }) => part === placed.part)) {
@@ -241,6 +252,7 @@ const rules: ReadonlyArray<Rule> = [
   breakerSeesTimeouts,
   breakerSeesHanging,
   hedgeStandsRight,
+  darkStaysBounded,
   eachPartOnce
 ]
 

@@ -113,7 +113,14 @@ export type Form =
       /** Told how long each attempt took, in milliseconds, how it ended, and when. */
       readonly ended?: (millis: number, verdict: Verdict, attempt: Attempt, now: number) => void
     }
-  | { readonly _tag: "Deadline"; readonly policy: string; readonly limitMillis: () => number }
+  | {
+      readonly _tag: "Deadline"
+      readonly policy: string
+      readonly limitMillis: () => number
+      /** Whether it only counts now: told of each call that it would have ended. */
+      readonly dark?: () => boolean
+      readonly passed?: () => void
+    }
 
 /**
  * What a policy's `make` returns: its form, its state to be shown, what to do once

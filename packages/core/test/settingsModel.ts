@@ -44,8 +44,14 @@ const twins: Readonly<Record<string, ReadonlyArray<string>>> = Object.fromEntrie
 /** All names of the value that has this one. */
 const family = (name: string): ReadonlyArray<string> => twins[name] ?? [name]
 
-const kindOf = (name: string): "count" | "millis" | "flag" =>
-  namesOf.count.includes(name) ? "count" : namesOf.millis.includes(name) ? "millis" : "flag"
+const kindOf = (name: string): "count" | "millis" | "flag" | "word" =>
+  namesOf.count.includes(name)
+    ? "count"
+    : namesOf.millis.includes(name)
+      ? "millis"
+      : namesOf.word.includes(name)
+        ? "word"
+        : "flag"
 
 const initialOf = (name: string): Value =>
   name.endsWith(".low")
@@ -56,10 +62,13 @@ const initialOf = (name: string): Value =>
         ? 100
         : kindOf(name) === "millis"
           ? 40
-          : true
+          : kindOf(name) === "word"
+            ? "on"
+            : true
 
 /** What a word means for a name, nothing where it means nothing. */
 const meaning = (name: string, raw: unknown, source: Settings.Source): Value | undefined => {
+  if (kindOf(name) === "word") return raw === "on" || raw === "dark" ? raw : undefined
   const words: Readonly<Record<string, Value>> = source === "environment" ? { "3": 3, "80": 80, true: true } : {}
   const value = raw === "60 millis" && kindOf(name) === "millis" ? 60 : typeof raw === "string" ? words[raw] : raw
   if (kindOf(name) === "flag") return typeof value === "boolean" ? value : undefined
@@ -80,7 +89,7 @@ export class Model {
   /** The names that somebody has registered. */
   known(): ReadonlyArray<string> {
     const rows = [...this.rings].flatMap(rowsOf)
-    return [...namesOf.count, ...namesOf.millis, ...namesOf.flag].filter((name) =>
+    return [...namesOf.count, ...namesOf.millis, ...namesOf.flag, ...namesOf.word].filter((name) =>
       rows.some((row) => name.startsWith(`${row}/`))
     )
   }

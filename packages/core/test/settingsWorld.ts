@@ -83,19 +83,26 @@ type Raws = readonly [unknown, ...ReadonlyArray<unknown>]
 const raws = {
   count: [0, 1, 2, 3, 4, 5, 6, 7, "3", -1, "many", null],
   millis: [20, 40, 60, 80, 100, 120, 140, 160, 200, "60 millis", "80", 0, "soon"],
-  flag: [true, false, false, false, "true", "yes"]
+  flag: [true, false, false, false, "true", "yes"],
+  word: ["on", "dark", "off", true]
 } as const satisfies Record<string, Raws>
 
 /** All names that a ring of the two may have. */
-export const namesOf = { count: [] as Array<string>, millis: [] as Array<string>, flag: [] as Array<string> }
+export const namesOf = {
+  count: [] as Array<string>,
+  millis: [] as Array<string>,
+  flag: [] as Array<string>,
+  word: [] as Array<string>
+}
 for (const row of ["shop/show", "shop/peek", "cart/read"]) {
   const pairName = row === "cart/read" ? "own" : "shared"
   namesOf.count.push(`${row}/${pairName}.low`, `${row}/${pairName}.high`)
   namesOf.millis.push(`${row}/deadline.limitMillis`, `${row}/timeout.limitMillis`)
+  namesOf.word.push(`${row}/deadline.mode`)
 }
 namesOf.flag.push("shop/show/fallback.value.enabled", "shop/show/fallback.omit.enabled")
 
-const kinds = ["count", "count", "millis", "millis", "flag"] as const
+const kinds = ["count", "count", "millis", "millis", "flag", "word"] as const
 
 const saying = (of: Choices): readonly [string, unknown] => {
   if (of.chance(0.02)) return ["shop/show/timeout.limit", 1]

@@ -31,7 +31,9 @@ import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import { Drain } from "./Drain.ts"
+import { formatRetryAfter } from "./internal/retryAfter.ts"
 import { placing } from "./internal/routePlaces.ts"
 import * as Problem from "./Problem.ts"
 
@@ -124,6 +126,9 @@ const entry = ({ description, affectedEndpoints, impact }: Check, now: number) =
   }
 }
 
+/** When those who look after many services may look again; spread, so that they do not all come at once. */
+const retryAfterMillis = 5000
+
 /**
  * The three routes. `checks` is read on every request.
  *
@@ -156,7 +161,12 @@ export const layer = (options: {
           return HttpServerResponse.jsonUnsafe(body, {
             status: body.status === "fail" ? 503 : 200,
             contentType: "application/health+json",
-            headers: { "cache-control": "no-store", ...(body.status === "fail" ? { "retry-after": "5" } : {}) }
+            headers: {
+              "cache-control": "no-store",
+              ...(body.status === "fail"
+                ? { "retry-after": formatRetryAfter(retryAfterMillis, yield* Random.next) }
+                : {})
+            }
           })
         })
       )

@@ -13,7 +13,7 @@ import type { Gate } from "../Gate.ts"
 import type { Form, Interceptor, Row } from "../Policy.ts"
 import { alone, makeAttempt } from "./attempt.ts"
 import { type Bound, unbound } from "./passage.ts"
-import { refusal, refused } from "./refuse.ts"
+import { refusal, refused, told } from "./refuse.ts"
 
 type AnyCall = Call<unknown, unknown, unknown>
 
@@ -67,16 +67,29 @@ const bounded =
   (call) => {
     const run = inner(call)
     return Effect.withFiber((fiber) => {
-      const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-      const at = Math.min(fiber.getRef(Deadline), now + form.limitMillis())
-      return at > now
-        ? run({ at, policy: form.policy, told: false })
-        : refused(
-            { row, now, deadlineAt: at },
-            refusal({ row, now, deadlineAt: at }, { policy: form.policy, reason: "DEADLINE_EXCEEDED" })
-          )
+      const clock = fiber.getRef(Clock.Clock)
+      const now = clock.currentTimeMillisUnsafe()
+      const own = now + form.limitMillis()
+      const callers = fiber.getRef(Deadline)
+      const dark = form.dark?.() === true
+      const at = dark ? callers : Math.min(callers, own)
+      if (at <= now) return refused({ row, now, deadlineAt: at }, spent(form, { row, now, deadlineAt: at }))
+      const running = run({ at, policy: form.policy, told: false })
+      if (!dark || callers < own) return running
+      // However it ends: who waited for longer than it would have been let is counted.
+      return Effect.onExit(running, () =>
+        Effect.sync(() => {
+          const endedAt = clock.currentTimeMillisUnsafe()
+          if (endedAt < own) return
+          form.passed?.()
+          told(row, endedAt, spent(form, { row, now: endedAt, deadlineAt: own }), true)
+        })
+      )
     })
   }
+
+const spent = (form: DeadlineForm, where: { readonly row: Row; readonly now: number; readonly deadlineAt: number }) =>
+  refusal(where, { policy: form.policy, reason: "DEADLINE_EXCEEDED" })
 
 /**
  * Repeaters around a single frame. Of two frames the inner one would stop at the deadline, though a probe of the outer

@@ -15,19 +15,37 @@ import * as Policy from "../Policy.ts"
  * It waits for the interrupted call to end: a transport that cannot be interrupted
  * for a while holds the answer back for as long.
  *
+ * With `mode: "dark"` it bounds nothing and tells nobody within: it counts the calls
+ * that it would have ended, once they have ended. The caller's own deadline still
+ * holds. What else is in the stack must bound the call then.
+ *
  * @category policies
  * @since 0.1.0
  */
-export const deadline = (limit: Duration.Input, options?: { readonly name?: string }): Policy.Policy<never> => {
+export const deadline = (
+  limit: Duration.Input,
+  options?: { readonly name?: string; readonly mode?: "on" | "dark" }
+): Policy.Policy<never> => {
   const name = options?.name ?? "deadline"
   return Policy.fromInstance({
     kind: "deadline",
     name,
-    knobs: { limitMillis: Knob.millis(limit) },
+    knobs: { limitMillis: Knob.millis(limit), mode: Knob.word(options?.mode ?? "on", ["on", "dark"]) },
     make: (values) =>
-      Effect.succeed({
-        form: { _tag: "Deadline", policy: name, limitMillis: () => values.limitMillis },
-        state: () => ({})
+      Effect.sync(() => {
+        let passed = 0
+        return {
+          form: {
+            _tag: "Deadline",
+            policy: name,
+            limitMillis: () => values.limitMillis,
+            dark: () => values.mode === "dark",
+            passed: () => {
+              passed++
+            }
+          },
+          state: () => (passed > 0 ? { passed } : {})
+        }
       })
   })
 }

@@ -2,7 +2,7 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Settings as Registry, ServiceMode, Signal, SignalLog } from "@failsoft/core"
-import { Edge, Health, LoadShedding, Modes, Server } from "@failsoft/http"
+import { Edge, Health, LoadShedding, Modes, RateLimits, Server } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as Etag from "effect/http/Etag"
 import * as HttpPlatform from "effect/http/HttpPlatform"
@@ -44,6 +44,24 @@ const HealthRoutes = Layer.unwrap(
   Effect.map(clients.checks, (checks) => Health.layer({ serviceId: "storefront", checks }))
 )
 
+/** Far more than a person clicks, and little enough that one client cannot crowd out the others. */
+const Quotas = RateLimits.layer([
+  {
+    name: "client",
+    permits: 1000,
+    window: "1 second",
+    algorithm: "token-bucket",
+    key: RateLimits.except(["/livez", "/readyz", "/health"])
+  },
+  {
+    name: "orders",
+    permits: 3000,
+    window: "1 minute",
+    key: (request) =>
+      request.method === "POST" && request.url === "/orders" ? RateLimits.header("authorization")(request) : undefined
+  }
+])
+
 const publicRoutes = Layer.mergeAll(
   HttpApiBuilder.layer(StorefrontApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers.layer)),
   // Its default fonts would come from another site.
@@ -54,6 +72,7 @@ const publicRoutes = Layer.mergeAll(
   Edge.layer({ deadline: budgets.deadline, requestMaxBytes: 65_536 })
 ).pipe(
   Layer.provide(LoadShedding.layer({ routes: LoadShedding.endpoints(StorefrontApi) })),
+  Layer.provide(Quotas),
   Layer.provide(Modes.layer())
 )
 
