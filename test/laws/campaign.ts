@@ -2,7 +2,7 @@
 
 import { Draw } from "@failsoft/core/testing"
 import type { Law } from "./laws.ts"
-import { firm, healthy, type Scenario, stormy, turned } from "./scenario.ts"
+import { firm, hasty, healthy, type Scenario, stormy, turned } from "./scenario.ts"
 import { type Maker, run, sound, type Trace } from "./world.ts"
 
 /** How many cases a campaign runs; more by night. */
@@ -19,7 +19,7 @@ export interface Counterexample {
   readonly scenario: Scenario
 }
 
-const generators = { stormy, firm, healthy, turned }
+const generators = { stormy, firm, healthy, hasty, turned }
 
 /** Runs cases of a kind until a law breaks; `seen` looks at every trace. */
 export const search = (options: {

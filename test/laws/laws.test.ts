@@ -61,9 +61,20 @@ describe("the laws of composed policies", () => {
     if (broken !== undefined) assert.fail(report(broken))
     assert.isAbove(turned, 5 * runs, "hardly a knob was turned")
     const rare = ["circuitBreaker.mode", "circuitBreaker.keysMax", "bulkhead.mode", "bulkhead.keysMax"]
-      .concat(["adaptiveLimit.mode", "adaptiveLimit.keysMax", "adaptiveLimit.algorithm", "hedge.quantile"])
+      .concat([
+        "deadline.mode",
+        "adaptiveLimit.mode",
+        "adaptiveLimit.keysMax",
+        "adaptiveLimit.algorithm",
+        "hedge.quantile"
+      ])
       .filter((knob) => (knobs.get(`d/${knob.split(".")[0]}/${knob}`) ?? 0) < runs / 100)
     assert.deepEqual(runs < 100 ? [] : rare, [], `never or rarely turned in ${JSON.stringify([...knobs])}`)
+  })
+
+  it("hold where all go away within the first steps of their calls", () => {
+    const broken = search({ kind: "hasty", laws, runs: Math.ceil(runs / 4) })
+    if (broken !== undefined) assert.fail(report(broken))
   })
 
   it("a healthy downstream answers every call with one attempt (the oracle)", () => {

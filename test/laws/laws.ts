@@ -1,4 +1,5 @@
 /** The laws: each looks at what happened and says what is wrong, or nothing. */
+import type { Signal } from "@failsoft/core"
 import { rateWindowMillis, type Spec } from "./scenario.ts"
 import { mannersOf } from "./turns.ts"
 import { type CallTrace, probeMaxMillis, type Trace } from "./world.ts"
@@ -175,7 +176,7 @@ export const ratesHold: Law = (trace) => {
 /** Every call ends by its deadline. */
 export const deadlinesHold: Law = (trace) => {
   const [deadline] = specs(trace, "deadline")
-  if (deadline === undefined) return undefined
+  if (deadline === undefined || !mannersOf(trace.scenario, "deadline").alwaysOn) return undefined
   // A retry or a hedge outside the deadline gives each attempt its own.
   const outer = trace.scenario.stack.slice(0, trace.scenario.stack.indexOf(deadline))
   if (outer.some(({ kind }) => waits.has(kind) || kind === "hedge")) return undefined
@@ -183,6 +184,64 @@ export const deadlinesHold: Law = (trace) => {
     const took = (settledAt ?? Number.POSITIVE_INFINITY) - start
     return took > deadline.millis + rounding ? `took ${took} ms of ${deadline.millis} ms` : undefined
   })
+}
+
+const signalsOf = <T extends Signal.Signal["_tag"]>(
+  { signals }: Trace,
+  tag: T
+): ReadonlyArray<Extract<Signal.Signal, { _tag: T }>> =>
+  signals.filter((signal): signal is Extract<Signal.Signal, { _tag: T }> => signal._tag === tag)
+
+/**
+ * Every refusal is told, and once. Who goes away at that moment, and a probe that goes on without its caller, may be
+ * told of and not be heard.
+ */
+export const refusalsAreToldOnce: Law = (trace) => {
+  // Of several attempts beside each other each may be refused, and the call is not.
+  if (specs(trace, "hedge").length > 0) return undefined
+  const told = signalsOf(trace, "CallRefused").filter(({ dark }) => !dark).length
+  const refused = trace.calls.filter(({ result }) => result.startsWith("refused:")).length
+  const unheard = trace.calls.filter(({ probes, result }) => result === "interrupted" || probes).length
+  if (told < refused) return `${refused} calls were refused, and ${told} refusals told`
+  return told > refused + unheard ? `${refused} calls were refused, and ${told} refusals told` : undefined
+}
+
+/** Who asks again, or beside, says so: each attempt beyond the first of a call was told. */
+export const extraAttemptsAreTold: Law = (trace) => {
+  const extra = trace.calls.reduce((sum, { attempts }) => sum + Math.max(0, attempts.length - 1), 0)
+  const told = signalsOf(trace, "RetryScheduled").length + signalsOf(trace, "Hedged").length
+  return extra > told ? `${extra} extra attempts, and ${told} told` : undefined
+}
+
+/** Nobody tells of more retries than could be: each asks again what has just failed. */
+export const retriesAreToldOnce: Law = (trace) => {
+  const times = specs(trace, "retry").reduce((sum, spec) => sum + spec.times, 0)
+  const most = trace.scenario.stack.reduce(
+    (product, spec) => product * (spec.kind === "hedge" ? attemptsOf(spec) : 1),
+    times
+  )
+  const told = signalsOf(trace, "RetryScheduled").length
+  return told > most * trace.calls.length
+    ? `${told} retries were told of ${trace.calls.length} calls, with ${most} each at most`
+    : undefined
+}
+
+/** A limit that cuts an attempt tells it once: at no moment more often than there are attempts for it to cut. */
+export const timeoutsAreToldOnce: Law = (trace) => {
+  const perCall = trace.scenario.stack.reduce(
+    (product, spec) => product * (spec.kind === "hedge" ? attemptsOf(spec) : 1),
+    1
+  )
+  const counts = new Map<number, number>()
+  for (const { at } of signalsOf(trace, "AttemptTimedOut")) counts.set(at, (counts.get(at) ?? 0) + 1)
+  for (const [at, told] of counts) {
+    const alive = trace.calls.filter(
+      ({ attempts, settledAt, start }) =>
+        start <= at && ((settledAt ?? Number.POSITIVE_INFINITY) >= at || attempts.some(({ end }) => (end ?? at) >= at))
+    ).length
+    if (told > alive * perCall) return `at ${at} ms ${told} timeouts were told, with ${alive} calls under way`
+  }
+  return undefined
 }
 
 /** After the storm a healthy downstream is reached again, and its circuit is closed. */
@@ -221,5 +280,9 @@ export const laws: Readonly<Record<string, Law>> = {
   ratesHold,
   deadlinesHold,
   circuitsMoveStepByStep,
+  refusalsAreToldOnce,
+  extraAttemptsAreTold,
+  retriesAreToldOnce,
+  timeoutsAreToldOnce,
   recovers
 }

@@ -63,7 +63,7 @@ class Disguised {
 export interface Mutant {
   readonly bug: string
   readonly law: string
-  readonly kind: "stormy" | "firm" | "healthy" | "turned"
+  readonly kind: "stormy" | "firm" | "healthy" | "hasty" | "turned"
   readonly maker: Maker
 }
 
@@ -296,7 +296,7 @@ export const mutants: ReadonlyArray<Mutant> = [
   {
     bug: "a bulkhead that takes its permit one step before it promises to give it back",
     law: "everythingIsGivenBack",
-    kind: "stormy",
+    kind: "hasty",
     maker: replacing("bulkhead", ({ permits }) =>
       bulkhead(
         permits,
@@ -526,5 +526,103 @@ export const mutants: ReadonlyArray<Mutant> = [
     law: "circuitsMoveStepByStep",
     kind: "turned",
     maker: replacing("circuitBreaker", rebuilt)
+  },
+  {
+    bug: "a bulkhead that refuses in silence",
+    law: "refusalsAreToldOnce",
+    kind: "stormy",
+    maker: replacing("bulkhead", ({ permits }) =>
+      bulkhead(
+        permits,
+        (count, most) => (call) =>
+          Effect.suspend(() => {
+            if (count.running >= most) return full()
+            count.running++
+            return Effect.ensuring(
+              call,
+              Effect.sync(() => count.running--)
+            )
+          })
+      )
+    )
+  },
+  {
+    bug: "a breaker that tells its refusals twice",
+    law: "refusalsAreToldOnce",
+    kind: "stormy",
+    maker: replacing("circuitBreaker", (spec) =>
+      Policy.around(
+        sound(spec),
+        (inner, { bus, downstream, method }) =>
+          (call) =>
+            Effect.tap(inner(call), (result) =>
+              Effect.map(Clock.currentTimeMillis, (at) => {
+                if (Result.isSuccess(result) || !(result.failure instanceof Refused.Refused)) return
+                const { policy, reason } = result.failure
+                if (policy !== "circuitBreaker") return
+                bus.emit({
+                  _tag: "CallRefused",
+                  at,
+                  downstream,
+                  method,
+                  policy,
+                  reason,
+                  dark: false,
+                  refused: result.failure
+                })
+              })
+            )
+      )
+    )
+  },
+  {
+    bug: "a retry that asks again in silence",
+    law: "extraAttemptsAreTold",
+    kind: "stormy",
+    maker: replacing("retry", ({ times }) =>
+      Policy.makeReplaying("retry", () => (call) => {
+        const again = (left: number): typeof call =>
+          Effect.catch(call, (error) => (left > 0 ? Effect.delay(again(left - 1), 5) : Effect.fail(error)))
+        return again(times)
+      })
+    )
+  },
+  {
+    bug: "a retry that tells each of its attempts, the first one too",
+    law: "retriesAreToldOnce",
+    kind: "stormy",
+    maker: replacing("retry", (spec) =>
+      Policy.around(
+        sound(spec),
+        (inner, { bus, downstream, method }) =>
+          (call) =>
+            inner(
+              Effect.tapError(call, () =>
+                Effect.map(Clock.currentTimeMillis, (at) =>
+                  bus.emit({ _tag: "RetryScheduled", at, downstream, method, attempt: 0, delayMillis: 0, cause: "" })
+                )
+              )
+            )
+      )
+    )
+  },
+  {
+    bug: "a timeout that tells each cut twice",
+    law: "timeoutsAreToldOnce",
+    kind: "stormy",
+    maker: replacing("timeout", (spec) =>
+      Policy.around(
+        sound(spec),
+        (inner, { bus, downstream, method }) =>
+          (call) =>
+            Effect.tapError(inner(call), (error) =>
+              error instanceof TimedOut.TimedOut
+                ? Effect.map(Clock.currentTimeMillis, (at) =>
+                    bus.emit({ _tag: "AttemptTimedOut", at, downstream, method, limitMillis: spec.millis })
+                  )
+                : Effect.void
+            )
+      )
+    )
   }
 ]

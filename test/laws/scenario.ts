@@ -14,7 +14,7 @@ export const rateWindowMillis = 40
 /** One policy with its knobs; times in milliseconds. */
 export type Spec =
   | { readonly kind: "deadline"; readonly millis: number }
-  | { readonly kind: "timeout"; readonly millis: number }
+  | { readonly kind: "timeout"; readonly millis: number; readonly adaptive: boolean }
   | { readonly kind: "retry"; readonly times: number }
   | {
       readonly kind: "circuitBreaker"
@@ -84,7 +84,7 @@ const spec = (kind: Spec["kind"], of: Draw.Choices): Spec => {
     case "deadline":
       return { kind, millis: of.between(20, 400) }
     case "timeout":
-      return { kind, millis: of.between(5, 120) }
+      return { kind, millis: of.between(5, 120), adaptive: of.chance(0.3) }
     case "retry":
       return { kind, times: of.between(1, 3) }
     case "circuitBreaker":
@@ -193,6 +193,19 @@ export const firm = (seed: number, of: Draw.Choices): Scenario => {
   return { ...storm, callers: storm.callers.map((caller) => ({ ...caller, steps: steps() })) }
 }
 
+/** A bulkhead, and callers who come at once and go away within the first steps of their call. */
+export const hasty = (seed: number, of: Draw.Choices): Scenario => ({
+  seed,
+  stack: [spec("bulkhead", of), ...(of.chance(0.5) ? [spec("timeout", of)] : [])],
+  callers: Array.from({ length: of.between(4, 12) }, () => ({
+    at: 0,
+    abortAfter: -of.between(1, 12),
+    steps: [{ does: of.pick(["answer", "hang"]), millis: of.between(0, 5) }]
+  })),
+  preemption: of.pick([0.1, 0.3]),
+  fused: of.chance(0.5)
+})
+
 const manner = (kind: Spec["kind"], of: Draw.Choices): ReadonlyArray<Manner> => {
   const order = of.pick(["fifo", "lifo", "adaptive"])
   const keysMax = of.pick([0, 0, 1, 3])
@@ -204,6 +217,8 @@ const manner = (kind: Spec["kind"], of: Draw.Choices): ReadonlyArray<Manner> => 
       return [{ kind, keysMax, mode, others: { order } }]
     case "adaptiveLimit":
       return [{ kind, keysMax, mode, others: { order, algorithm: of.pick(["gradient", "vegas"]) } }]
+    case "deadline":
+      return [{ kind, mode: of.pick(["on", "dark"]) }]
     case "hedge":
       // Without a delay of its own it takes one from what it observes, within bounds.
       return [
@@ -224,8 +239,8 @@ const manner = (kind: Spec["kind"], of: Draw.Choices): ReadonlyArray<Manner> => 
 }
 
 /** As in the code again. */
-const usual = ({ kind, mode }: Manner): ReadonlyArray<Manner> =>
-  mode === undefined ? [] : [{ kind, mode: "on", keysMax: 0 }]
+const usual = ({ kind, keysMax, mode }: Manner): ReadonlyArray<Manner> =>
+  mode === undefined ? [] : [{ kind, mode: "on", ...(keysMax === undefined ? {} : { keysMax: 0 }) }]
 
 /** When the last knob is turned. */
 const lastTurnMillis = 260

@@ -1,5 +1,6 @@
 /** Knobs that are turned while the storm goes on. */
 import { type Policy, Settings, type Signal } from "@failsoft/core"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Manner, Scenario, Spec, Turn } from "./scenario.ts"
 
@@ -64,12 +65,37 @@ export const turnKnobs = Effect.fnUntraced(function* (
       parts: parts.slice(at, at + 1)
     }))
   )
+  /** Alone in its row it may not be dark, by the rules of a composition; the laws hold all the same. */
+  const turnDeadline = ({ kind, mode }: Manner) =>
+    Effect.map(Clock.currentTimeMillis, (at) => {
+      if (kind !== "deadline" || mode === undefined) return
+      const names = ["d/deadline/deadline.mode"]
+      for (const { instance, part } of parts) {
+        if (part.kind !== kind || instance.values["mode"] === undefined) continue
+        const from = instance.values["mode"]
+        instance.assign({ mode })
+        bus.emit({
+          _tag: "SettingChanged",
+          at,
+          downstream: "d",
+          method: kind,
+          names,
+          from,
+          to: mode,
+          origin: "admin",
+          by: "the storm"
+        })
+      }
+    })
   const turn = (of: Turn) =>
     Effect.delay(
-      Effect.forEach(
-        [changesOf(of), ...of.manners.map(settingsOf)],
-        // A planted bug may have other knobs than the policy that it stands for.
-        (changes) => Effect.exit(settings.change(changes, { by: "the storm", expiresAfter: of.expiresAfter }))
+      Effect.andThen(
+        Effect.forEach(of.manners, turnDeadline),
+        Effect.forEach(
+          [changesOf(of), ...of.manners.filter(({ kind }) => kind !== "deadline").map(settingsOf)],
+          // A planted bug may have other knobs than the policy that it stands for.
+          (changes) => Effect.exit(settings.change(changes, { by: "the storm", expiresAfter: of.expiresAfter }))
+        )
       ),
       of.at
     )

@@ -58,7 +58,9 @@ export const sound: Maker = (spec) => {
     case "deadline":
       return Policy.deadline(spec.millis)
     case "timeout":
-      return Policy.timeout(spec.millis)
+      return spec.adaptive
+        ? Policy.adaptiveTimeout(spec.millis, { floor: 1, deadlineShare: 1, minimumCalls: 1 })
+        : Policy.timeout(spec.millis)
     case "retry":
       return Policy.retry({ times: spec.times, base: 5, delayMax: 20 })
     case "circuitBreaker":
