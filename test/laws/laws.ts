@@ -193,15 +193,16 @@ const signalsOf = <T extends Signal.Signal["_tag"]>(
   signals.filter((signal): signal is Extract<Signal.Signal, { _tag: T }> => signal._tag === tag)
 
 /**
- * Every refusal is told, and once. Who goes away at that moment, and a probe that goes on without its caller, may be
- * told of and not be heard.
+ * Every refusal is told, and once. Who goes away or is cut at that moment, and a probe that goes on without its caller,
+ * may be told of and not be heard.
  */
 export const refusalsAreToldOnce: Law = (trace) => {
   // Of several attempts beside each other each may be refused, and the call is not.
   if (specs(trace, "hedge").length > 0) return undefined
   const told = signalsOf(trace, "CallRefused").filter(({ dark }) => !dark).length
   const refused = trace.calls.filter(({ result }) => result.startsWith("refused:")).length
-  const unheard = trace.calls.filter(({ probes, result }) => result === "interrupted" || probes).length
+  const cut = signalsOf(trace, "AttemptTimedOut").length
+  const unheard = cut + trace.calls.filter(({ probes, result }) => result === "interrupted" || probes).length
   if (told < refused) return `${refused} calls were refused, and ${told} refusals told`
   return told > refused + unheard ? `${refused} calls were refused, and ${told} refusals told` : undefined
 }

@@ -182,7 +182,7 @@ describe("shedding by the queue", () => {
 
 describe("a limit that learns", () => {
   it("shrinks when what runs takes longer", () => {
-    const { enter, instance } = shedder({ algorithm: "gradient", limitInitial: 40, limitMin: 4, limitMax: 100 })
+    const { enter, instance } = shedder({ algorithm: "gradient", limitInitial: 40, limitMin: 4, limitMax: 60 })
     const rounds = (from: number, count: number, millis: number) => {
       let now = from
       for (let round = 0; round < count; round++) {

@@ -21,6 +21,10 @@
  * - Timeouts and "too much" shrink by half of their share in the window (as DCTCP does,
  *   RFC 8257), so that one timeout in a thousand is noise and a storm of them is not.
  *   What they took comes back by doubling up to half of what it was, as TCP's slow start.
+ * - The first size is found by doubling too, while calls are held back and times are
+ *   short: a new process meets the whole load at once, and step by step it would refuse
+ *   half of it for seconds. The base is the mean of the first windows then, since that of
+ *   one is mostly noise.
  */
 import type { Verdict } from "../Gate.ts"
 
@@ -47,6 +51,8 @@ const recentWeight = 0.5
 const upWeight = 1 / 60
 /** Up at the floor, where few calls come back. */
 const floorWeight = 1 / 5
+/** So many windows make up the first base. */
+const firstWindows = 8
 /** Down it goes faster: a short time proves what the downstream can do. */
 const downWeight = 1 / 20
 /**
@@ -75,8 +81,10 @@ export class Concurrency {
   private drops = 0
   private peak = 0
   private windowAt = -1
-  /** Up to where the limit doubles, after drops took it. */
+  /** Up to where the limit doubles: at first, and after drops took it. */
   private doubleTo = 0
+  /** How many windows were judged. */
+  private windows = 0
   private heldBack = 0
   private probeAfter = probeFirst
   /** When the measurement with half of the limit began; -1 for none. */
@@ -85,6 +93,8 @@ export class Concurrency {
   constructor(values: ConcurrencyValues) {
     this.values = values
     this.limit = clamp(values.limitInitial, values)
+    // A new process meets the whole load at once: it looks for its first size as after an outage.
+    this.doubleTo = values.limitMax
   }
 
   /** How many calls may run now. */
@@ -147,9 +157,10 @@ export class Concurrency {
       else if (this.probeAt >= 0) this.measured(before)
       else this.learn(heldBack)
       this.learnt = true
+      this.windows++
     }
     if (drops > 0) this.shrink(drops / (answers + drops))
-    else if (used && this.probeAt < 0) this.limit = clamp(this.next(), this.values)
+    else if (used && this.probeAt < 0) this.limit = clamp(this.next(heldBack), this.values)
     // A window of drops alone measures nothing: the measurement goes on.
     if (answers > 0) this.probeAt = -1
     this.heldBack = heldBack ? this.heldBack + 1 : 0
@@ -166,7 +177,10 @@ export class Concurrency {
   /** The base follows what was seen; up only where the limit held nobody back. */
   private learn(heldBack: boolean): void {
     const { recentMillis } = this
-    if (recentMillis < this.baseMillis) this.baseMillis += (recentMillis - this.baseMillis) * downWeight
+    // One window says little of the base, the first ones together say more.
+    if (this.windows < firstWindows && recentMillis < tolerance * this.baseMillis) {
+      this.baseMillis += (recentMillis - this.baseMillis) / 2
+    } else if (recentMillis < this.baseMillis) this.baseMillis += (recentMillis - this.baseMillis) * downWeight
     // At the floor there is no queue of ours left to be learnt.
     else if (this.limit <= this.values.limitMin) this.rise(floorWeight)
     // Within the tolerance it is noise, which must not pull the base down only.
@@ -193,11 +207,12 @@ export class Concurrency {
     this.limit = clamp(this.limit * (1 - share / 2), this.values)
   }
 
-  private next(): number {
+  private next(heldBack: boolean): number {
     const { limit } = this
     const ratio = (this.baseMillis + clockMillis) / (this.recentMillis + clockMillis)
-    if (this.doubleTo > limit && ratio * tolerance >= 1) return Math.min(this.doubleTo, limit * 2)
-    this.doubleTo = 0
+    if (ratio * tolerance < 1) this.doubleTo = 0
+    // Only a limit that holds calls back is known to be too low.
+    else if (heldBack && this.doubleTo > limit) return Math.min(this.doubleTo, limit * 2)
     return this.values.algorithm === "vegas" ? vegas(limit, ratio) : gradient(limit, ratio)
   }
 }

@@ -1,0 +1,126 @@
+/** What an adaptive limit does at its start, after an outage, and before a downstream that becomes slower by itself. */
+import { assert, describe, it } from "vitest"
+import { Concurrency, type ConcurrencyValues } from "../src/internal/concurrency.ts"
+import { Permits } from "../src/internal/permits.ts"
+import { exponential, rowWith, simulate, type World } from "./queueing.ts"
+
+type Make = new (values: ConcurrencyValues) => Concurrency
+type Told = Parameters<Concurrency["ended"]>
+
+/** Its limit is never halved to measure the base anew. */
+class WithoutMeasuring extends Concurrency {
+  override ended(...told: Told): void {
+    Reflect.set(this, "heldBack", 0)
+    super.ended(...told)
+  }
+}
+
+/** It takes its steps from where it is, at the start and after drops. */
+class WithoutDoubling extends Concurrency {
+  override ended(...told: Told): void {
+    Reflect.set(this, "doubleTo", 0)
+    super.ended(...told)
+    Reflect.set(this, "doubleTo", 0)
+  }
+}
+
+/** The limit before a downstream: its size every 100 ms, and the share that it refused in a stretch of time. */
+const before = (
+  Limit: Make,
+  algorithm: string,
+  world: Pick<World, "rate" | "workers" | "serviceMillis" | "untilMillis"> & Partial<World>
+) => {
+  const limit = new Limit({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+  const permits = new Permits(
+    {
+      policy: "adaptiveLimit",
+      full: "CONCURRENCY_LIMITED",
+      late: "CONCURRENCY_LIMITED",
+      permits: () => limit.permits,
+      queueMax: () => 20,
+      waitMillis: () => 50,
+      order: () => "fifo",
+      mode: () => "on"
+    },
+    1
+  )
+  const sizes: Array<readonly [at: number, limit: number]> = []
+  const arrivals = simulate({
+    seed: 1,
+    row: rowWith([]),
+    gate: {
+      enter: (attempt) => permits.enter(attempt),
+      leave: (_, token, verdict, now, startedAt) => {
+        limit.ended(verdict, now, startedAt, permits.running)
+        permits.leave(token)
+      },
+      abandon: (attempt, ticket) => permits.abandon(attempt, ticket)
+    },
+    look: { everyMillis: 100, at: (at) => sizes.push([at, limit.limit]) },
+    ...world
+  })
+  const refused = (from: number, until: number) => {
+    const here = arrivals.filter(({ at }) => at >= from && at < until)
+    return here.filter(({ ended }) => ended === "refused").length / here.length
+  }
+  const least = (from: number, until: number) =>
+    Math.min(...sizes.filter(([at]) => at >= from && at < until).map(([, of]) => of))
+  return { refused, least }
+}
+
+const service: World["serviceMillis"] = (random) => exponential(random, 50)
+
+/** A new process before two hundred workers under 60 % of their load. */
+const start = (Limit: Make, algorithm: string, seed: number) =>
+  before(Limit, algorithm, {
+    seed,
+    rate: () => 2400,
+    workers: () => 200,
+    serviceMillis: service,
+    untilMillis: 5000
+  }).refused(0, 2000)
+
+/** Nothing answers from 10 s to 20 s. */
+const outage = (Limit: Make, algorithm: string) =>
+  before(Limit, algorithm, {
+    rate: () => 1200,
+    workers: () => 100,
+    timeoutMillis: 250,
+    serviceMillis: (random, now) => (now > 10_000 && now < 20_000 ? 20_001 - now : service(random, now)),
+    untilMillis: 25_000
+  }).refused(21_000, 25_000)
+
+/** From 10 s on each call takes three times as long, and there are workers enough. */
+const slower = (Limit: Make, algorithm: string) => {
+  const { least, refused } = before(Limit, algorithm, {
+    rate: () => 400,
+    workers: () => 200,
+    serviceMillis: (random, now) => (now > 10_000 ? 150 : 50) * (0.8 + 0.4 * random()),
+    untilMillis: 40_000
+  })
+  return { least: least(10_000, 40_000), refused: refused(20_000, 40_000) }
+}
+
+describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
+  it.each([1, 2, 3, 4, 5])("finds the size for a new process within a second or so (seed %i)", (seed) => {
+    assert.isBelow(start(Concurrency, algorithm, seed), 0.1)
+    // The planted bug.
+    assert.isAbove(start(WithoutDoubling, algorithm, seed), 0.4)
+  })
+
+  it("is back within a second after an outage", () => {
+    assert.isBelow(outage(Concurrency, algorithm), 0.02)
+    // The planted bug.
+    assert.isAbove(outage(WithoutDoubling, algorithm), 0.2)
+  })
+
+  it("stays above its floor before a downstream that has become slower by itself, and follows it", () => {
+    const found = slower(Concurrency, algorithm)
+    assert.isAbove(found.least, 20)
+    assert.isBelow(found.refused, 0.01)
+    // The planted bug.
+    const blind = slower(WithoutMeasuring, algorithm)
+    assert.isBelow(blind.least, 10)
+    assert.isAbove(blind.refused, 0.5)
+  })
+})
