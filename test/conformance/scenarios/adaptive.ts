@@ -37,7 +37,7 @@ export const adaptiveLimits: ReadonlyArray<Scenario> = [
     "grows by its headroom where times stay the same",
     envoy.adaptivePage("Concurrency Limit Headroom"),
     ten,
-    "20 burst 10 10; limit grows; 20 burst 10 10; limit grows"
+    "20 burst 10 10; limit grows"
   ),
   adaptiveLimit(
     "grows no further than it may",
