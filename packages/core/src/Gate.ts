@@ -148,6 +148,11 @@ export interface Gate {
   /** Looks and takes: a token of at least 0, a refusal, or a ticket to wait with. */
   readonly enter: (attempt: Attempt) => number | Refused | Ticket
   /**
+   * Whether `enter` would refuse now: for those who would spare what an attempt costs
+   * before it comes so far. It takes nothing.
+   */
+  readonly refuses?: (attempt: Attempt) => boolean
+  /**
    * Gives back what the token stands for. `startedAt` is when the attempt passed the
    * last gate beside this one, `now` when it ended: between them it was the
    * downstream's. Where it never got so far, `startedAt` is -1.

@@ -175,6 +175,7 @@ export const policy = (options: Options = {}): Policy.Policy<"unbounded"> => {
             _tag: "Gate",
             gate: {
               holds: true,
+              refuses: (attempt) => shedding.refuses(attempt),
               enter: (attempt) => shedding.enter(attempt),
               leave: (_, token, verdict, now, startedAt) => {
                 if (values.algorithm !== "fixed") concurrency.ended(verdict, now, startedAt, shedding.running)

@@ -146,7 +146,10 @@ const differs =
       lateOnes()
       if (op.does === "enter") {
         const attempt = attemptAt(row, now, { key: op.priority, leftMillis: op.leftMillis })
+        const foretold = gate.refuses?.(attempt) ?? false
         const got = gate.enter(attempt)
+        const refused = typeof got !== "number" && !(got instanceof Gate.Ticket)
+        if (foretold !== refused) return `step ${step}: ${foretold ? "a refusal" : "no refusal"} was foretold`
         const request = model.arrives(Shedder.priorities.indexOf(op.priority), now, op.leftMillis)
         const is = typeof got === "number" ? "passes" : got instanceof Gate.Ticket ? "waits" : "is shed"
         const expected = { waiting: "waits", shed: "is shed", running: "passes", free: "passes", gone: "" }[request.is]
@@ -200,6 +203,13 @@ const bugs: Readonly<Record<string, Mutation>> = {
   },
   "everybody is default": {
     gate: (gate) => ({ ...gate, enter: (attempt) => gate.enter({ ...attempt, key: () => "default" }) })
+  },
+  "a refusal that is not foretold": { gate: (gate) => ({ ...gate, refuses: () => false }) },
+  "a refusal that is foretold to who is more important": {
+    gate: (gate) => ({
+      ...gate,
+      refuses: (attempt) => gate.refuses?.({ ...attempt, key: () => "sheddable" }) ?? false
+    })
   },
   "a place that does not come back": {
     gate: (gate) => {

@@ -13,8 +13,9 @@
  *
  * A shed request gets a problem of type `temporary-reduced-capacity` with the reason
  * `LOAD_SHED`, the record of the refusal, and a jittered `Retry-After`. Its body is
- * not read, and nothing of the edge runs for it. Its knobs are settings, named
- * `edge/requests/loadShedding.*`.
+ * not read, and nothing of the edge runs for it. Under `Server.serve` one that need not
+ * wait for that is answered on its socket, before there is a fiber or a span for it. Its
+ * knobs are settings, named `edge/requests/loadShedding.*`.
  *
  * **Gotchas**
  *
@@ -42,6 +43,7 @@
  * @since 0.1.0
  */
 import { Policy, Settings, Shedder, Signal } from "@failsoft/core"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -50,11 +52,15 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
+import { Drain } from "./Drain.ts"
+import { Door } from "./internal/frontDoor.ts"
 import * as loopDelay from "./internal/loopDelay.ts"
 import { statedPriority } from "./internal/priorityHeader.ts"
 import { grantedMillis } from "./internal/requestDeadline.ts"
 import { type Place, Places, placing, RoutePlaces } from "./internal/routePlaces.ts"
+import { shedEarly } from "./internal/shedEarly.ts"
 import { ShedPassage } from "./internal/shedPassage.ts"
 
 /**
@@ -201,6 +207,23 @@ export const layerUnmeasured = (options: Options = {}): Layer.Layer<never, Inval
       const downstream = yield* settings.register([{ row, policy, budgetMillis: Number.POSITIVE_INFINITY, parts }])
       const places = new RoutePlaces(yield* HttpRouter.RouterConfig, (method) => ({ downstream, method, bus }))
       for (const { method, path, priority } of options.routes ?? []) places.add(method, path, priority)
+      const form = parts[0]?.instance.form
+      const door = yield* Door
+      if (door !== undefined && form?._tag === "Gate") {
+        const clock = yield* Clock.Clock
+        const random = yield* Random.Random
+        const porter = shedEarly({
+          gate: form.gate,
+          places,
+          now: () => clock.currentTimeMillisUnsafe(),
+          random: () => random.nextDoubleUnsafe(),
+          drain: yield* Drain
+        })
+        yield* Effect.acquireRelease(
+          Effect.sync(() => door.add(porter)),
+          (leave) => Effect.sync(leave)
+        )
+      }
       return Context.make(LoadShedding, shedder(parts, places, options.trusts ?? (() => false))).pipe(
         Context.add(Places, places)
       )
@@ -229,7 +252,7 @@ const shedder = (
             const granted = grantedMillis(request.headers)
             // What is malformed is refused by the edge, with a sentence.
             const millis = typeof granted === "number" ? granted : Number.POSITIVE_INFINITY
-            const passage = new ShedPassage(form.gate, app, fiber, row, worth(request, place, trusts), millis)
+            const passage = new ShedPassage(form.gate, app, fiber, request, row, worth(request, place, trusts), millis)
             return Effect.onExitPrimitive(
               Effect.suspend(() => passage.enter()),
               (exit) => passage.ended(exit)

@@ -231,8 +231,13 @@ export const responseOf = (
   })
 }
 
-/** The path without its query, which may hold what others must not see. */
-const pathOf = (url: string) => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/[?#].*$/, "")
+/**
+ * The path of a URL without its query, which may hold what others must not see.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const pathOf = (url: string): string => url.replace(/^[a-z]+:\/\/[^/]*/i, "").replace(/[?#].*$/, "")
 
 const bodyOf = (problem: Problem, instance: string | undefined, traceId: string | undefined): typeof Body.Encoded => ({
   type: problem.type,

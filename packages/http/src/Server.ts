@@ -45,6 +45,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Drain from "./Drain.ts"
+import { Door, FrontDoor, withDoor } from "./internal/frontDoor.ts"
 import { answerRawErrors } from "./internal/rawErrors.ts"
 
 /**
@@ -92,7 +93,13 @@ export interface Options {
  * @since 0.1.0
  */
 export const serve = <A, E, R>(routes: Layer.Layer<A, E, R>, options: Options) =>
-  HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+  Layer.unwrap(Effect.sync(() => serving(routes, options, new FrontDoor())))
+
+const serving = <A, E, R>(routes: Layer.Layer<A, E, R>, options: Options, door: FrontDoor) =>
+  HttpRouter.serve(Layer.provide(routes, Layer.succeed(Door, door)), {
+    disableLogger: true,
+    disableListenLog: true
+  }).pipe(
     Layer.provideMerge(
       Layer.effectDiscard(
         Effect.map(HttpServer.HttpServer, ({ address }) => {
@@ -104,8 +111,11 @@ export const serve = <A, E, R>(routes: Layer.Layer<A, E, R>, options: Options) =
       NodeHttpServer.layer(
         // Node's own limits are the backstop for a client that never finishes its request.
         () =>
-          answerRawErrors(
-            createServer({ requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000 })
+          withDoor(
+            answerRawErrors(
+              createServer({ requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 1000 })
+            ),
+            door
           ),
         {
           port: options.port,

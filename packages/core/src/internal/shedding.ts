@@ -85,14 +85,29 @@ export class Shedding {
     return this.delay.level > levelMax - 1 - rank
   }
 
+  /** Whether it would be refused now, neither let in nor let wait. */
+  refuses(attempt: Attempt): boolean {
+    if (this.values.mode !== "on") return false
+    const rank = rankOf(attempt.key())
+    this.look(attempt.now)
+    if (this.barred(rank)) return true
+    if (this.running < this.places(rank) || this.waiting < this.values.queueMax) return false
+    return !this.queues.some((queue, lower) => lower > rank && queue.size > 0)
+  }
+
+  /** The time goes on: the event loop's delay is judged, and who may not come any more need not wait. */
+  private look(now: number): void {
+    this.latest = now
+    const before = this.delay.level
+    if (this.delay.at(now) > before) this.turnAway(now)
+  }
+
   /** Looks and takes in one synchronous block. */
   enter(attempt: Attempt): number | Refused.Refused | Ticket {
     const { values } = this
     if (values.mode === "off") return untaken
     const rank = rankOf(attempt.key())
-    this.latest = attempt.now
-    const before = this.delay.level
-    if (this.delay.at(attempt.now) > before) this.turnAway(attempt.now)
+    this.look(attempt.now)
     if (this.barred(rank)) return this.orDark(attempt, rank, "event-loop")
     if (this.running < this.places(rank)) return this.take()
     if (values.mode === "dark") {
@@ -175,7 +190,7 @@ export class Shedding {
     return false
   }
 
-  /** The level has risen: who may not come any more need not wait. */
+  /** The level has risen. */
   private turnAway(now: number): void {
     for (const [rank, queue] of this.queues.entries()) {
       if (this.barred(rank)) for (const ticket of [...queue]) this.dismiss(ticket, "event-loop", now)

@@ -5,13 +5,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Random from "effect/Random"
 import { Drain } from "../Drain.ts"
-import * as Problem from "../Problem.ts"
 import { ArrivedAt } from "./arrival.ts"
-import { formatRetryAfter } from "./retryAfter.ts"
 import type { Placed } from "./routePlaces.ts"
+import { shedBody, shedHeaders } from "./shedAnswer.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -24,6 +24,7 @@ export class ShedPassage<E, R> implements Gate.Attempt {
   private readonly app: Effect.Effect<Response, E, R>
   private readonly priority: Shedder.Priority
   private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private readonly request: HttpServerRequest.HttpServerRequest
   private token = -1
   private startedAt = -1
   private ticket: Gate.Ticket | undefined
@@ -32,6 +33,7 @@ export class ShedPassage<E, R> implements Gate.Attempt {
     gate: Gate.Gate,
     app: Effect.Effect<Response, E, R>,
     fiber: Fiber.Fiber<unknown, unknown>,
+    request: HttpServerRequest.HttpServerRequest,
     row: Placed["row"],
     priority: Shedder.Priority,
     grantedMillis: number
@@ -39,6 +41,7 @@ export class ShedPassage<E, R> implements Gate.Attempt {
     this.gate = gate
     this.app = app
     this.fiber = fiber
+    this.request = request
     this.row = row
     this.priority = priority
     this.now = this.time()
@@ -117,28 +120,14 @@ export class ShedPassage<E, R> implements Gate.Attempt {
   private turnedAway(refused: Refused.Refused): Response {
     const refusal = Refused.record(refused)
     this.trace(refusal)
-    const body = JSON.stringify({
-      type: Problem.temporaryReducedCapacity,
-      status: 503,
-      title,
-      detail,
-      retryable: true,
-      reason: refused.reason,
-      refusal
-    })
-    return HttpServerResponse.text(body, {
+    const { headers, url } = this.request
+    return HttpServerResponse.text(shedBody(refused, url, headers["traceparent"]), {
       status: 503,
       contentType: "application/problem+json",
-      headers: {
-        "retry-after": formatRetryAfter(refused.retryAfterMillis ?? 1000, this.random()),
-        ...(this.fiber.getRef(Drain).draining() ? { connection: "close" } : {})
-      }
+      headers: shedHeaders(refused, this.random(), this.fiber.getRef(Drain).draining())
     })
   }
 }
-
-const title = "Not available for the moment"
-const detail = "the service has more to do than it can; ask again later"
 
 /** A gate that keeps no record of those who waited in vain. */
 const spent = Refused.make({ policy: "loadShedding", reason: "LOAD_SHED" })

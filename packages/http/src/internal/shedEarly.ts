@@ -1,0 +1,98 @@
+/** Sheds a request as it stands on the socket, where the shedder would not let it in. */
+import type { IncomingMessage, ServerResponse } from "node:http"
+import { type Gate, type Policy, Refused, Shedder } from "@failsoft/core"
+import type { DrainSwitch } from "../Drain.ts"
+import type { Porter } from "./frontDoor.ts"
+import { statedPriority } from "./priorityHeader.ts"
+import { grantedMillis } from "./requestDeadline.ts"
+import type { RoutePlaces } from "./routePlaces.ts"
+import { shedBody, shedHeaders } from "./shedAnswer.ts"
+
+/** What a shedder needs on the socket. */
+export interface Shedding {
+  readonly gate: Gate.Gate
+  readonly places: RoutePlaces
+  readonly now: () => number
+  readonly random: () => number
+  readonly drain: DrainSwitch
+}
+
+/** A request as the gate sees it: one object, and nothing of Effect's. */
+class Arrived implements Gate.Attempt {
+  readonly row: Policy.Row
+  readonly now: number
+  readonly deadlineAt: number
+  readonly random: () => number
+  private readonly priority: Shedder.Priority
+
+  constructor(row: Policy.Row, priority: Shedder.Priority, now: number, millis: number, random: () => number) {
+    this.row = row
+    this.priority = priority
+    this.now = now
+    this.deadlineAt = now + millis
+    this.random = random
+  }
+
+  key(): string {
+    return this.priority
+  }
+
+  outlive(): void {}
+}
+
+/** Answers those whom the shedder would refuse now; all others go in and ask it themselves. */
+export const shedEarly =
+  ({ drain, gate, now, places, random }: Shedding): Porter =>
+  (request, response) => {
+    if (gate.refuses === undefined) return false
+    const { place, row } = places.find(request.method ?? "", request.url ?? "")
+    if (place === "exempt") return false
+    const priority = worth(place, request)
+    if (priority === undefined) return false
+    const granted = grantedMillis(singles(request))
+    // What is malformed is refused by the edge, with a sentence.
+    if (typeof granted === "string") return false
+    const attempt = new Arrived(row, priority, now(), granted, random)
+    if (!gate.refuses(attempt)) return false
+    const refused = gate.enter(attempt)
+    if (refused instanceof Refused.Refused) {
+      answer(request, response, refused, random(), drain.draining())
+      return true
+    }
+    // It has changed its mind in the same step, which it must not: nothing is kept of that.
+    if (typeof refused === "number") gate.leave(attempt, refused, "aborted", attempt.now, -1)
+    else gate.abandon?.(attempt, refused, attempt.now)
+    return false
+  }
+
+/** A caller may step back by itself; whether it may come forward is for who sees the whole request. */
+const worth = (place: Shedder.Priority, { headers }: IncomingMessage): Shedder.Priority | undefined => {
+  const field = headers["priority"]
+  if (field === undefined) return place
+  const stated = statedPriority(typeof field === "string" ? field : field.join(", "))
+  if (stated === undefined) return place
+  return Shedder.lower(place, stated) === stated ? stated : undefined
+}
+
+const singles = ({ headers }: IncomingMessage): Readonly<Record<string, string | undefined>> => {
+  const grpc = headers["grpc-timeout"]
+  const envoy = headers["x-envoy-expected-rq-timeout-ms"]
+  return {
+    "grpc-timeout": typeof grpc === "string" ? grpc : undefined,
+    "x-envoy-expected-rq-timeout-ms": typeof envoy === "string" ? envoy : undefined
+  }
+}
+
+const answer = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  refused: Refused.Refused,
+  random: number,
+  draining: boolean
+): void => {
+  const { traceparent } = request.headers
+  const body = shedBody(refused, request.url ?? "", typeof traceparent === "string" ? traceparent : undefined)
+  response.writeHead(503, { ...shedHeaders(refused, random, draining), "content-length": Buffer.byteLength(body) })
+  // Node reads and drops what is left of a body once the answer is out.
+  response.end(request.method === "HEAD" ? undefined : body)
+}

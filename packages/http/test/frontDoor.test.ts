@@ -1,0 +1,210 @@
+/** A server that sheds on the socket, over real HTTP on loopback. */
+import { Agent, request } from "node:http"
+import { assert, describe, it } from "@effect/vitest"
+import { Settings, Signal } from "@failsoft/core"
+import { Drain, Edge, Health, LoadShedding, Server } from "@failsoft/http"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import * as Layer from "effect/Layer"
+import { FrontDoor } from "../src/internal/frontDoor.ts"
+
+/** A server of which one handler holds its place until it is opened; `spans` are what Effect made for requests. */
+const started = Effect.fnUntraced(function* (options: LoadShedding.Options = {}) {
+  const held: Array<() => void> = []
+  const seen = { holding: 0, bodies: 0, passed: 0 }
+  let port = 0
+  const hold = Effect.callback<HttpServerResponse.HttpServerResponse>((resume) => {
+    seen.holding++
+    held.push(() => resume(Effect.succeed(HttpServerResponse.text("held"))))
+  })
+  const routes = Layer.mergeAll(
+    HttpRouter.add("GET", "/hold", hold).pipe(LoadShedding.priority("critical")),
+    HttpRouter.add("GET", "/page", HttpServerResponse.text("page")),
+    HttpRouter.add(
+      "POST",
+      "/page",
+      Effect.gen(function* () {
+        const incoming = yield* HttpServerRequest.HttpServerRequest
+        seen.bodies += (yield* incoming.text).length
+        return HttpServerResponse.text("taken")
+      })
+    ),
+    Health.layer({ serviceId: "test", checks: [] }),
+    Edge.layer({ deadline: "20 seconds" }),
+    // Whatever comes in passes here.
+    HttpRouter.middleware(
+      (app) =>
+        Effect.suspend(() => {
+          seen.passed++
+          return app
+        }),
+      { global: true }
+    )
+  ).pipe(Layer.provide(LoadShedding.layer({ limitMax: 1, queueMax: 0, ...options })))
+  const onListening = (bound: number) => {
+    port = bound
+  }
+  const context = yield* Layer.build(
+    Layer.provideMerge(
+      Server.serve(routes, { port: 0, portVariable: "PORT", onListening }),
+      Layer.mergeAll(Settings.layer, Signal.layer, Drain.layer)
+    )
+  )
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const go of held) go()
+    })
+  )
+  const signals: Array<Signal.Signal> = []
+  yield* Context.get(context, Signal.Bus).subscribe((signal) => void signals.push(signal))
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+  const asking = (method: string, path: string, headers: Record<string, string>, body: string | undefined) =>
+    new Promise<{
+      readonly status: number
+      readonly headers: Record<string, unknown>
+      readonly text: string
+      readonly socket: unknown
+    }>((resolve, reject) => {
+      const asked = request({ agent, host: "127.0.0.1", port, method, path, headers }, (response) => {
+        const { socket } = response
+        let text = ""
+        response.on("data", (part) => {
+          text += String(part)
+        })
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text, socket }))
+      })
+      asked.on("error", reject)
+      asked.end(body)
+    })
+  const ask = (method: string, path: string, headers: Record<string, string> = {}, body?: string) =>
+    Effect.promise(() => asking(method, path, headers, body))
+  /** Takes the only place. */
+  const fill = Effect.promise(async () => {
+    void fetch(`http://127.0.0.1:${port}/hold`).then(
+      (response) => response.text(),
+      () => ""
+    )
+    for (let tries = 0; tries < 1000 && seen.holding === 0; tries++) await new Promise((go) => setTimeout(go, 2))
+    assert.strictEqual(seen.holding, 1)
+  })
+  const open = Effect.sync(() => {
+    for (const go of held.splice(0)) go()
+  })
+  return { ask, fill, open, seen, signals, drain: Context.get(context, Drain.Drain) }
+})
+
+describe("a request that is shed on its socket", () => {
+  it.live("gets the same problem, and nothing of Effect's is made for it", () =>
+    Effect.gen(function* () {
+      const { ask, fill, seen, signals } = yield* started()
+      assert.strictEqual((yield* ask("GET", "/page")).status, 200)
+      yield* fill
+      const passed = seen.passed
+      const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+      const shed = yield* ask("GET", "/page?secret=1", { traceparent })
+      assert.strictEqual(shed.status, 503)
+      assert.strictEqual(shed.headers["content-type"], "application/problem+json")
+      assert.isAtLeast(Number(shed.headers["retry-after"]), 1)
+      const body = JSON.parse(shed.text)
+      assert.deepInclude(body, {
+        type: "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity",
+        reason: "LOAD_SHED",
+        retryable: true,
+        instance: "/page",
+        traceId: "4bf92f3577b34da6a3ce929d0e0e4736"
+      })
+      assert.deepInclude(body.refusal.state, { priority: "default", cause: "concurrency", running: 1, limit: 1 })
+      assert.deepEqual(
+        signals.flatMap((of) => (of._tag === "RequestShed" ? [[of.method, of.priority, of.reason]] : [])),
+        [["other", "default", "concurrency"]]
+      )
+      assert.strictEqual(seen.passed, passed)
+      assert.strictEqual((yield* ask("GET", "/health")).status, 200, "health is exempt")
+    })
+  )
+
+  it.live("leaves its connection as it was, with a body that nobody has read, or as HEAD", () =>
+    Effect.gen(function* () {
+      const { ask, fill, open, seen } = yield* started()
+      yield* fill
+      const large = "x".repeat(300_000)
+      const first = yield* ask("POST", "/page", {}, large)
+      const second = yield* ask("POST", "/page", {}, large)
+      const head = yield* ask("HEAD", "/page")
+      assert.deepEqual([first.status, second.status, head.status, head.text], [503, 503, 503, ""])
+      yield* open
+      let taken = yield* ask("POST", "/page", {}, large)
+      for (let tries = 0; tries < 100 && taken.status === 503; tries++) taken = yield* ask("POST", "/page", {}, large)
+      assert.deepEqual([taken.status, seen.bodies], [200, 300_000])
+      assert.strictEqual(first.socket, taken.socket, "all on one connection")
+    })
+  )
+
+  it.live("may step back by itself; whether it may come forward is asked of who is trusted to say so", () =>
+    Effect.gen(function* () {
+      const { ask, fill, signals } = yield* started({
+        limitMax: 10,
+        trusts: ({ headers }) => headers["x-mesh"] === "1"
+      })
+      yield* fill
+      assert.strictEqual((yield* ask("GET", "/page", { priority: "u=7" })).status, 200)
+      assert.strictEqual((yield* ask("GET", "/page", { priority: "u=0", "x-mesh": "1" })).status, 200)
+      assert.lengthOf(
+        signals.filter((of) => of._tag === "RequestShed"),
+        0
+      )
+      const full = yield* started({ trusts: ({ headers }) => headers["x-mesh"] === "1" })
+      yield* full.fill
+      const stated = yield* full.ask("GET", "/page", { priority: "u=0", "x-mesh": "1" })
+      assert.strictEqual(JSON.parse(stated.text).refusal.state.priority, "critical")
+      const claimed = yield* full.ask("GET", "/page", { priority: "u=0" })
+      assert.strictEqual(JSON.parse(claimed.text).refusal.state.priority, "default")
+      const humble = yield* full.ask("GET", "/page", { priority: "u=6" })
+      assert.strictEqual(JSON.parse(humble.text).refusal.state.priority, "sheddable")
+    })
+  )
+
+  it.live("closes its connection while the service drains", () =>
+    Effect.gen(function* () {
+      const { ask, drain, fill } = yield* started()
+      yield* fill
+      assert.notStrictEqual((yield* ask("GET", "/page")).headers["connection"], "close")
+      drain.begin()
+      assert.strictEqual((yield* ask("GET", "/page")).headers["connection"], "close")
+    })
+  )
+
+  it.live("is not refused in the dark, nor once the shedder is off", () =>
+    Effect.gen(function* () {
+      const dark = yield* started({ mode: "dark" })
+      yield* dark.fill
+      assert.strictEqual((yield* dark.ask("GET", "/page")).status, 200)
+      assert.deepEqual(
+        dark.signals.flatMap((of) => (of._tag === "RequestShed" ? [of.dark] : [])),
+        [true]
+      )
+      const off = yield* started({ mode: "off" })
+      yield* off.fill
+      assert.strictEqual((yield* off.ask("GET", "/page")).status, 200)
+    })
+  )
+})
+
+describe("the front door", () => {
+  it("lets a request in whose porter throws, and forgets one that has left", () => {
+    const door = new FrontDoor()
+    const leave = door.add(() => {
+      throw new Error("a bug")
+    })
+    // Nothing of the two is looked at.
+    const [asked, answer] = [Object.create(null), { headersSent: false }]
+    assert.isFalse(door.answers(asked, Object.assign(Object.create(null), answer)))
+    const second = door.add(() => true)
+    assert.isTrue(door.answers(asked, Object.assign(Object.create(null), answer)))
+    second()
+    leave()
+    assert.isFalse(door.answers(asked, Object.assign(Object.create(null), answer)))
+  })
+})
