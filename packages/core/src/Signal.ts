@@ -168,6 +168,13 @@ export type Signal =
       readonly resetMillis: number
       readonly key?: string
     })
+  /** A region did not take a call, and another was asked at once. */
+  | (Labels & {
+      readonly _tag: "FailedOver"
+      readonly from: string
+      readonly to: string
+      readonly reason: string
+    })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
   /** A fallback answered: which step, why, and how its downstream does at the time. */
   | (Labels & {

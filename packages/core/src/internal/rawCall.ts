@@ -12,6 +12,7 @@ import type * as Contract from "../Contract.ts"
 import { ContractViolation, isContractViolation } from "../ContractViolation.ts"
 import type { Row } from "../Policy.ts"
 import { Refused } from "../Refused.ts"
+import { TimedOut } from "../TimedOut.ts"
 import * as hints from "./hints.ts"
 import * as leaves from "./leaf.ts"
 import type { AnyCall } from "./passage.ts"
@@ -60,6 +61,8 @@ export class Classifier {
       return Effect.succeed(Result.fail(error))
     }
     if (isContractViolation(error)) return this.violated(error)
+    // A transport that knows several regions cuts a slow one by itself.
+    if (error instanceof TimedOut) return Effect.fail(error)
     if (this.isTransient(error)) {
       if (hints.notApplied(error)) sent.unknown--
       return Effect.fail(error)

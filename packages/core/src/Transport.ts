@@ -1,0 +1,206 @@
+/**
+ * A transport made of others: one downstream in several regions.
+ *
+ * **Details**
+ *
+ * {@link failover} is a layer of raw calls like any other, below every policy of the
+ * ring. Each region has a breaker, an adaptive limit and a timeout of its own, with
+ * knobs among the settings as `<downstream>.<region>/<method>/circuitBreaker.*`. The
+ * first region that lets a call in serves it. So an open circuit sends traffic to the
+ * next region at once, the ramp of its breaker brings it back as fast as the first
+ * region bears it, and the limit of a region is what it takes of the others' load.
+ *
+ * Within one attempt the next region is asked where nothing can have been applied: a
+ * refusal, a refused connection, an error marked `applied: "no"`. Else the attempt
+ * fails, and the ring's retry or hedge begins its next attempt with the next region,
+ * for `safe` methods, and for `keyed` ones whose keys all regions share. A key that was
+ * or may have been applied in a region goes to that region only (the last 10,000).
+ *
+ * **Gotchas**
+ *
+ * `attempt` must be shorter than the timeout of the ring: what the ring cuts says
+ * nothing about a region. Where a breaker is forced open by hand its region is drained.
+ *
+ * **Example** (two regions)
+ *
+ * ```ts
+ * import { Contract, Downstream, Policy, Transient, Transport } from "@failsoft/core"
+ * import { Effect, Layer, Schema } from "effect"
+ *
+ * class Catalog extends Downstream.Service<Catalog>()("@shop/Catalog", {
+ *   get: Contract.method({
+ *     payload: Schema.Struct({ sku: Schema.String }),
+ *     success: Schema.String,
+ *     transient: Transient.Transient,
+ *     permanent: Schema.Never,
+ *     idempotency: "safe",
+ *     onOutage: "fail"
+ *   })
+ * }, {
+ *   criticality: "essential",
+ *   owner: "team-catalog",
+ *   slo: { objective: 0.999, window: "30 days" },
+ *   budget: "1 second",
+ *   docs: "https://runbooks.example/catalog"
+ * }) {}
+ *
+ * const eu = Catalog.transport({ get: () => Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" })) })
+ * const us = Catalog.transport({ get: ({ sku }) => Effect.succeed(`${sku} from us`) })
+ * const ring = Catalog.layer({ get: { policy: Policy.standard({ deadline: "400 millis" }) } })
+ * const program = Catalog.use((catalog) => catalog.get({ sku: "sku-1" })).pipe(
+ *   Effect.provide(Layer.provide(ring, Transport.failover(Catalog, { eu, us }, { attempt: "80 millis" })))
+ * )
+ * Effect.runPromise(program).then(console.log) // sku-1 from us
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { InvalidComposition, problemsOf } from "./Composition.ts"
+import type * as Contract from "./Contract.ts"
+import type * as Downstream from "./Downstream.ts"
+import { describeMethod } from "./internal/describeMethod.ts"
+import { toMillis } from "./internal/duration.ts"
+import { Observations } from "./internal/observations.ts"
+import { Classifier, type RawCall } from "./internal/rawCall.ts"
+import { type Place, regionalCall } from "./internal/regional.ts"
+import type { Build } from "./internal/shared.ts"
+import * as Policy from "./policy/index.ts"
+import { type RegisteredRow, Registry } from "./Settings.ts"
+import { Bus } from "./Signal.ts"
+
+/**
+ * How regions are used.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FailoverOptions {
+  /** How long one region may take for an attempt; shorter than the timeout of the ring. */
+  readonly attempt: Duration.Input
+  /** When a region is given up, and how it is taken back. Default as in `Policy.standard`: for the dead region only. */
+  readonly breaker?: Policy.CircuitBreakerOptions
+  /** How many calls a region takes at once, others' among them. Default: found from its latency, 200 at most. */
+  readonly limit?: Policy.AdaptiveLimitOptions
+  /** Whether all regions know the idempotency keys of each other. Default `perRegion`: they do not. */
+  readonly idempotencyKeys?: "perRegion" | "shared"
+}
+
+const describing = Symbol.for("@failsoft/core/Transport/regions")
+
+/**
+ * The raw calls of a downstream with several regions, the preferred first.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const failover = <Self, const Id extends string, M extends Contract.Methods, E, R>(
+  service: Downstream.Service<Self, Id, M>,
+  regions: Readonly<Record<string, Layer.Layer<Downstream.Transport<Id>, E, R>>>,
+  options: FailoverOptions
+): Layer.Layer<Downstream.Transport<Id>, E | InvalidComposition, R> =>
+  Layer.fromBuildMemo((memoMap, scope) =>
+    make(service, regions, options).pipe(
+      Effect.provideService(Layer.CurrentMemoMap, memoMap),
+      Scope.provide(scope),
+      Effect.map((calls) => Context.make(service.Transport, calls))
+    )
+  )
+
+const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
+  service: Downstream.Service<Self, Id, M>,
+  regions: Readonly<Record<string, Layer.Layer<Downstream.Transport<Id>, E, R>>>,
+  options: FailoverOptions
+): Effect.Effect<Contract.RawCalls<M>, E | InvalidComposition, R | Build> =>
+  Effect.gen(function* () {
+    const { contract } = service
+    const bus = yield* Bus
+    const settings = yield* Registry
+    const described: Array<() => Downstream.Description> = []
+    const places = new Map<string, Array<Place>>(Object.keys(contract.methods).map((method) => [method, []]))
+    for (const [region, layer] of Object.entries(regions)) {
+      const name = `${contract.name}.${region}`
+      const policy = policyOf(options)
+      const problems = problemsOf(policy).map((problem) => `${name}: ${problem}`)
+      if (problems.length > 0) return yield* new InvalidComposition({ problems })
+      const calls = Context.get(yield* Layer.build(layer), service.Transport)
+      // The transport's methods have the contract's types; here they are some of many.
+      const raw = calls as Readonly<Record<string, RawCall>>
+      const rows: Array<RegisteredRow> = []
+      const methods: Array<(registered: string) => Downstream.MethodDescription> = []
+      for (const [methodName, method] of Object.entries(contract.methods)) {
+        const row = { downstream: name, method: methodName, bus }
+        // The same value in each row: a region has one circuit and one limit.
+        const { intercept, parts } = yield* Policy.build(policy, row)
+        const observations = new Observations()
+        const registered: RegisteredRow = { row, policy, budgetMillis: toMillis(contract.info.budget), parts }
+        rows.push(registered)
+        methods.push((of) => describeMethod(registered, method, observations, settings, of))
+        places.get(methodName)?.push({
+          region,
+          row,
+          raw: raw[methodName] ?? missing(methodName),
+          classifier: new Classifier(row, method),
+          intercept,
+          observations
+        })
+      }
+      const registered = yield* settings.register(rows)
+      described.push(() => ({ name, info: contract.info, methods: methods.map((of) => of(registered)) }))
+    }
+    if (described.length === 0) {
+      return yield* new InvalidComposition({
+        problems: [`${contract.name}: Transport.failover was given no region; give it at least one`]
+      })
+    }
+    const calls: Record<string, RawCall> = {}
+    for (const [methodName, method] of Object.entries(contract.methods)) {
+      calls[methodName] = regionalCall({
+        row: { downstream: contract.name, method: methodName, bus },
+        method,
+        places: places.get(methodName) ?? [],
+        sharedKeys: options.idempotencyKeys === "shared"
+      })
+    }
+    Object.defineProperty(calls, describing, { value: () => described.map((of) => of()) })
+    // Each was made from the contract's method of the same name.
+    return calls as Contract.RawCalls<M>
+  })
+
+const missing = (method: string): RawCall => {
+  throw new Error(`the method '${method}' is missing; only a cast comes here`)
+}
+
+/** The breaker is for the dead region, as in `standard`; the limit bears the rest. */
+const policyOf = ({ attempt, breaker, limit }: FailoverOptions): Policy.Policy => {
+  const attemptMillis = toMillis(attempt)
+  return Policy.stack(
+    Policy.circuitBreaker({
+      failureRate: 0.9,
+      minimumCalls: 10,
+      consecutiveFailures: 20,
+      window: Math.max(10_000, 2 * attemptMillis),
+      openFor: Math.max(300, attemptMillis),
+      openMax: Math.max(1000, 2 * attemptMillis),
+      ...breaker
+    }),
+    Policy.adaptiveLimit({ queueMax: 0, ...limit }),
+    Policy.timeout(attemptMillis)
+  )
+}
+
+/**
+ * The regions of a transport that {@link failover} made, each as a downstream of its
+ * own (`catalog.eu`), for those who show them; none for another transport.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const describe = (transport: object): ReadonlyArray<Downstream.Description> => {
+  const own: unknown = Reflect.get(transport, describing)
+  return typeof own === "function" ? own() : []
+}

@@ -1,0 +1,375 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Contract, Downstream, Policy, Region, Settings, Signal, Transient, Transport } from "@failsoft/core"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { TestClock } from "effect/testing"
+import { choices } from "./history.ts"
+
+class Unknown extends Schema.TaggedError<Unknown>()("Unknown", {}) {}
+
+const shape = {
+  payload: Schema.Struct({ id: Schema.String }),
+  success: Schema.String,
+  transient: Transient.Transient,
+  permanent: Unknown
+}
+
+class Shop extends Downstream.Service<Shop>()(
+  "@failsoft/core/test/failover/Shop",
+  {
+    get: Contract.method({ ...shape, idempotency: "safe", onOutage: "fail" }),
+    put: Contract.method({ ...shape, idempotency: "keyed", idempotencyKey: ({ id }) => id, onOutage: "fail" }),
+    send: Contract.method({ ...shape, idempotency: "unsafe", onOutage: "fail" })
+  },
+  {
+    criticality: "essential",
+    owner: "nobody",
+    slo: { objective: 0.99, window: "30 days" },
+    budget: "2 seconds",
+    docs: "https://example.com"
+  }
+) {}
+
+type Failing = Effect.Effect<never, Transient.Transient | Unknown>
+const refused: Failing = Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
+const reset: Failing = Effect.fail(new Transient.Transient({ cause: "connection_terminated", applied: "unknown" }))
+const unknown: Failing = Effect.fail(new Unknown())
+
+/** What a region does now, and what it was asked. */
+const region = (name: string) => {
+  const state: {
+    does: Effect.Effect<string, Transient.Transient | Unknown>
+    asked: Array<string>
+    running: number
+    most: number
+  } = { does: Effect.succeed(name), asked: [], running: 0, most: 0 }
+  const call = ({ id }: { readonly id: string }) =>
+    Effect.suspend(() => {
+      state.asked.push(id)
+      state.most = Math.max(state.most, ++state.running)
+      return Effect.ensuring(
+        state.does,
+        Effect.sync(() => state.running--)
+      )
+    })
+  return { state, layer: Shop.transport({ get: call, put: call, send: call }) }
+}
+
+const plain: { readonly policy: Policy.Policy<"replays"> } = {
+  policy: Policy.stack(Policy.retry({ times: 0 }), Policy.timeout("300 millis"))
+}
+const once = { policy: Policy.stack(Policy.timeout("300 millis")) }
+const rows = { get: plain, put: plain, send: once }
+const retrying = Policy.stack(Policy.retry({ times: 2, base: 1, delayMax: 1 }), Policy.timeout("300 millis"))
+
+const living = Effect.fnUntraced(function* (
+  options: Partial<Transport.FailoverOptions> = {},
+  table: Partial<typeof rows> = {}
+) {
+  const eu = region("eu")
+  const us = region("us")
+  const transport = Transport.failover(Shop, { eu: eu.layer, us: us.layer }, { attempt: "80 millis", ...options })
+  const context = yield* Layer.build(
+    Shop.layer({ ...rows, ...table }).pipe(
+      Layer.provideMerge(transport),
+      Layer.provideMerge(Settings.layer),
+      Layer.provideMerge(Signal.layer)
+    )
+  )
+  return yield* Effect.gen(function* () {
+    const signals: Array<Signal.Signal> = []
+    yield* (yield* Signal.Bus).subscribe((signal) => signals.push(signal))
+    return {
+      eu: eu.state,
+      us: us.state,
+      shop: yield* Shop,
+      settings: yield* Settings.Registry,
+      regions: Transport.describe(yield* Shop.Transport),
+      signals,
+      told: (tag: Signal.Signal["_tag"]) => signals.filter((signal) => signal._tag === tag)
+    }
+  }).pipe(Effect.provide(context))
+})
+
+const id = { id: "1" }
+const ending = <A, E>(call: Effect.Effect<A, E>) =>
+  Effect.match(call, {
+    onSuccess: (value) => String(value),
+    onFailure: (error) =>
+      typeof error === "object" && error !== null && "reason" in error ? String(error.reason) : "permanent"
+  })
+
+describe("failing over", () => {
+  it.effect("asks the preferred region only, while it is well", () =>
+    Effect.gen(function* () {
+      const { shop, us, told } = yield* living()
+      for (const method of ["get", "put", "send"] as const) assert.strictEqual(yield* shop[method](id), "eu")
+      assert.deepEqual(us.asked, [])
+      assert.deepEqual(told("FailedOver"), [])
+    })
+  )
+
+  it.effect("asks the next at once where nothing was applied, whatever the method", () =>
+    Effect.gen(function* () {
+      const { eu, shop, told } = yield* living()
+      eu.does = refused
+      for (const method of ["get", "put", "send"] as const) assert.strictEqual(yield* shop[method](id), "us")
+      assert.deepEqual(
+        told("FailedOver").map((of) =>
+          of._tag === "FailedOver" ? [of.downstream, of.method, of.from, of.to, of.reason] : []
+        ),
+        [
+          ["shop", "get", "eu", "us", "connection_refused"],
+          ["shop", "put", "eu", "us", "connection_refused"],
+          ["shop", "send", "eu", "us", "connection_refused"]
+        ]
+      )
+    })
+  )
+
+  it.effect("takes a region's final word", () =>
+    Effect.gen(function* () {
+      const { eu, shop, us } = yield* living()
+      eu.does = unknown
+      assert.strictEqual(yield* ending(shop.get(id)), "permanent")
+      assert.deepEqual(us.asked, [])
+    })
+  )
+
+  it.effect("leaves an unknown outcome to the retry, which begins with the next region where it may", () =>
+    Effect.gen(function* () {
+      const retried = yield* living({}, { get: { policy: retrying }, put: { policy: retrying } })
+      retried.eu.does = reset
+      assert.strictEqual(yield* ending(retried.shop.send(id)), "TRANSIENT_FAILURE")
+      assert.deepEqual(retried.us.asked, [])
+      const fiber = yield* Effect.forkChild(ending(retried.shop.get(id)))
+      yield* TestClock.adjust(10)
+      assert.strictEqual(yield* Fiber.join(fiber), "us")
+      // Nobody else knows its key.
+      const put = yield* Effect.forkChild(ending(retried.shop.put({ id: "put" })))
+      yield* TestClock.adjust(10)
+      assert.strictEqual(yield* Fiber.join(put), "TRANSIENT_FAILURE")
+      assert.deepEqual(retried.us.asked, ["1"])
+      const shared = yield* living({ idempotencyKeys: "shared" }, { put: { policy: retrying } })
+      shared.eu.does = reset
+      const second = yield* Effect.forkChild(ending(shared.shop.put(id)))
+      yield* TestClock.adjust(10)
+      assert.strictEqual(yield* Fiber.join(second), "us")
+    })
+  )
+
+  it.effect("cuts a region that hangs, and counts it", () =>
+    Effect.gen(function* () {
+      const { eu, shop, told } = yield* living({ breaker: { consecutiveFailures: 3 } }, { get: { policy: retrying } })
+      eu.does = Effect.never
+      for (let nth = 0; nth < 3; nth++) {
+        const fiber = yield* Effect.forkChild(ending(shop.get(id)))
+        yield* TestClock.adjust(100)
+        assert.strictEqual(yield* Fiber.join(fiber), "us")
+      }
+      assert.deepEqual(
+        told("CircuitChanged").map((of) => (of._tag === "CircuitChanged" ? [of.downstream, of.to] : [])),
+        [["shop.eu", "open"]]
+      )
+      // Now at once.
+      assert.strictEqual(yield* ending(shop.get(id)), "us")
+    })
+  )
+
+  it.effect("says the refusal where no region takes the call", () =>
+    Effect.gen(function* () {
+      const { eu, shop, us } = yield* living({ breaker: { consecutiveFailures: 1 } })
+      eu.does = us.does = refused
+      assert.strictEqual(yield* ending(shop.get(id)), "TRANSIENT_FAILURE")
+      assert.strictEqual(yield* ending(shop.get(id)), "CIRCUIT_OPEN")
+      assert.lengthOf(eu.asked, 1)
+    })
+  )
+
+  it.effect("begins with the region that is wished for, and ignores a name that it does not know", () =>
+    Effect.gen(function* () {
+      const { shop } = yield* living()
+      const wishing = (name: string) => Effect.provideService(shop.get(id), Region.Region, name)
+      assert.strictEqual(yield* wishing("us"), "us")
+      assert.strictEqual(yield* wishing("mars"), "eu")
+    })
+  )
+
+  it.effect("hedges with another region", () =>
+    Effect.gen(function* () {
+      const hedged = Policy.stack(Policy.hedge({ delay: 20 }), Policy.timeout("300 millis"))
+      const { eu, shop, us } = yield* living({}, { get: { policy: hedged } })
+      eu.does = Effect.delay(Effect.succeed("eu, late"), 70)
+      const fiber = yield* Effect.forkChild(ending(shop.get(id)))
+      yield* TestClock.adjust(20)
+      assert.strictEqual(yield* Fiber.join(fiber), "us")
+      assert.deepEqual([eu.asked.length, us.asked.length, eu.running], [1, 1, 0])
+    })
+  )
+
+  it.effect("drains a region by hand, and takes it back", () =>
+    Effect.gen(function* () {
+      const { eu, settings, shop } = yield* living()
+      const mode = "shop.eu/get/circuitBreaker.mode"
+      yield* settings.change({ [mode]: "forced-open" }, { by: "ada" })
+      assert.strictEqual(yield* shop.get(id), "us")
+      assert.strictEqual(yield* shop.put(id), "us", "a region has one circuit for all its methods")
+      assert.deepEqual(eu.asked, [])
+      yield* settings.clear(mode, { by: "ada" })
+      assert.strictEqual(yield* shop.get(id), "eu")
+    })
+  )
+
+  it.effect("shows each region as a downstream of its own", () =>
+    Effect.gen(function* () {
+      const { regions } = yield* living()
+      assert.deepEqual(
+        regions.map(({ methods, name }) => [
+          name,
+          methods.map((of) => of.name),
+          methods[0]?.policies.map((of) => of.address)
+        ]),
+        ["eu", "us"].map((name) => [
+          `shop.${name}`,
+          ["get", "put", "send"],
+          ["circuitBreaker", "adaptiveLimit", "timeout"].map((of) => `shop.${name}/get/${of}`)
+        ])
+      )
+      assert.deepEqual(Transport.describe({}), [])
+    })
+  )
+
+  it.effect("refuses to be built without a region, or with policies that cannot work", () =>
+    Effect.gen(function* () {
+      const nowhere: Readonly<Record<string, ReturnType<typeof region>["layer"]>> = {}
+      const none = Transport.failover(Shop, nowhere, { attempt: "80 millis" })
+      const exit = yield* Effect.exit(Effect.scoped(Layer.build(none)))
+      assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("was given no region"))
+      const wrong = Transport.failover(
+        Shop,
+        { eu: region("eu").layer },
+        { attempt: "80 millis", breaker: { window: 10 } }
+      )
+      const second = yield* Effect.exit(Effect.scoped(Layer.build(wrong)))
+      assert.include(String(second), "shop.eu: circuitBreaker.windowMillis (10 ms) must be at least twice")
+    })
+  )
+})
+
+describe("the load of regions", () => {
+  it.effect("is bounded in each of them, also by what the others leave to it", () =>
+    Effect.gen(function* () {
+      const { eu, shop, us } = yield* living({ limit: { limitInitial: 5, limitMax: 5, limitMin: 1 } })
+      eu.does = refused
+      us.does = Effect.delay(Effect.succeed("us"), 50)
+      const all = yield* Effect.forkChild(
+        Effect.forEach(Array.from({ length: 40 }), () => ending(shop.get(id)), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust(50)
+      const endings = yield* Fiber.join(all)
+      assert.strictEqual(us.most, 5)
+      assert.strictEqual(endings.filter((of) => of === "us").length, 5)
+      assert.isTrue(endings.every((of) => of === "us" || of === "CONCURRENCY_LIMITED"))
+    })
+  )
+
+  it.effect("comes back to the preferred region by a ramp, without a call that fails for it", () =>
+    Effect.gen(function* () {
+      const { eu, shop, us } = yield* living({}, { get: { policy: retrying } })
+      us.does = Effect.delay(Effect.succeed("us"), 20)
+      const seconds = Effect.fnUntraced(function* (many: number) {
+        const served = { eu: 0, us: 0, other: 0 }
+        for (let at = 0; at < many * 1000; at += 5) {
+          yield* Effect.forkChild(
+            Effect.map(ending(shop.get(id)), (of) => {
+              if (of === "eu" || of === "us") served[of]++
+              else served.other++
+            })
+          )
+          yield* TestClock.adjust(5)
+        }
+        return served
+      })
+      eu.does = Effect.delay(Effect.succeed("eu"), 20)
+      assert.deepInclude(yield* seconds(1), { us: 0, other: 0 })
+      eu.does = refused
+      const out = yield* seconds(3)
+      assert.strictEqual(out.other, 0)
+      assert.isAtMost(eu.asked.length, 200 + 60, "the dead region is probed, not hammered")
+      // It comes back cold: four at once, and no more.
+      eu.running = eu.most = 0
+      eu.does = Effect.suspend(() => (eu.running > 4 ? refused : Effect.delay(Effect.succeed("eu"), 20)))
+      const cold = yield* seconds(3)
+      assert.strictEqual(cold.other, 0)
+      const last = yield* seconds(1)
+      assert.isAbove(last.eu, 150)
+    })
+  )
+})
+
+/** Two ledgers that know nothing of each other, and outages of all kinds: where was each key applied? */
+const applied = (seed: number, options: Partial<Transport.FailoverOptions>) =>
+  Effect.gen(function* () {
+    const of = choices(seed)
+    const ledger = new Map<string, Set<string>>()
+    const does = (where: string, key: string): Effect.Effect<string, Transient.Transient | Unknown> => {
+      const write = Effect.sync(() => {
+        const places = ledger.get(key) ?? new Set()
+        ledger.set(key, places.add(where))
+        return where
+      })
+      switch (of.pick(["answers", "refused", "lost", "reset", "hangs"])) {
+        case "answers":
+          return write
+        case "refused":
+          return refused
+        case "lost":
+          return Effect.andThen(write, reset)
+        case "reset":
+          return reset
+        default:
+          return Effect.andThen(write, Effect.never)
+      }
+    }
+    const at = (where: string) => {
+      const call = (payload: { readonly id: string }) => Effect.suspend(() => does(where, payload.id))
+      return Shop.transport({ get: call, put: call, send: call })
+    }
+    const transport = Transport.failover(
+      Shop,
+      { eu: at("eu"), us: at("us") },
+      { attempt: "80 millis", breaker: { consecutiveFailures: 2, openFor: 50 }, ...options }
+    )
+    const ring = Shop.layer({ ...rows, put: { policy: retrying } }).pipe(Layer.provide(transport))
+    const calls = Effect.gen(function* () {
+      const shop = yield* Shop
+      for (let nth = 0; nth < 12; nth++) {
+        const fiber = yield* Effect.forkChild(Effect.exit(shop.put({ id: `key-${of.between(1, 4)}` })))
+        yield* TestClock.adjust(of.pick([0, 10, 100]))
+        if (of.chance(0.2)) yield* Fiber.interrupt(fiber)
+        yield* TestClock.adjust(1000)
+      }
+    })
+    yield* Effect.scoped(Effect.flatMap(Layer.build(ring), (context) => Effect.provide(calls, context)))
+    return [...ledger].filter(([, places]) => places.size > 1).map(([key]) => key)
+  })
+
+describe("a keyed write", () => {
+  const twice = (options: Partial<Transport.FailoverOptions>) =>
+    Effect.gen(function* () {
+      let found = 0
+      for (let seed = 1; seed <= 200; seed++) found += (yield* applied(seed, options)).length
+      return found
+    })
+
+  it.effect("is applied in one region at most, whatever is lost and whoever goes away (200 histories)", () =>
+    Effect.map(twice({}), (found) => assert.strictEqual(found, 0))
+  )
+
+  it.effect("and the planted bug, keys taken for shared that are not, is found", () =>
+    Effect.map(twice({ idempotencyKeys: "shared" }), (found) => assert.isAbove(found, 0))
+  )
+})
