@@ -33,6 +33,8 @@ interface Row {
   /** The statuses of an order in the outage. */
   readonly order: ReadonlyArray<number>
   readonly health: "warn" | "fail"
+  /** What is killed, where the downstream is several processes. */
+  readonly processes?: ReadonlyArray<string>
 }
 
 const qualityOf = (page: Seen, downstream: string): unknown => {
@@ -48,7 +50,11 @@ const fresh = (page: Seen) => {
 
 const rows: Readonly<Record<string, Row>> = {
   identity: { page: fresh, unseenStatus: 200, order: [503], health: "fail" },
-  "catalog.eu": {
+  // The other region answers.
+  "catalog.eu": { page: fresh, unseenStatus: 200, order: [201], health: "warn" },
+  /** Both regions. */
+  catalog: {
+    processes: ["catalog.eu", "catalog.us"],
     page: (page) => {
       assert.strictEqual(page.status, 200)
       assert.strictEqual(qualityOf(page, "catalog"), "stale")
@@ -90,7 +96,7 @@ export const matrix = (downstream: string): void => {
 
   beforeAll(async () => {
     shop = await start()
-    // Five cold services on two cores are slower than any deadline: begin when this one is warm.
+    // Six cold services on two cores are slower than any deadline: begin when this one is warm.
     let warm = 0
     await until("the shop is warm", 30_000, async () => {
       warm = (await whole(`${downstream} warm-up ${warm}`)) ? warm + 1 : 0
@@ -124,9 +130,11 @@ export const matrix = (downstream: string): void => {
       await until("the shop is whole before the fault", recoveryMillis, () => whole(`${key} before`))
       const fault = modes[mode]
       if (fault === "SIGKILL") {
-        const { pid } = await shop.downstream(downstream)
-        assert.isNumber(pid, "the downstream lives before it is killed")
-        process.kill(Number(pid), "SIGKILL")
+        for (const name of row.processes ?? [downstream]) {
+          const { pid } = await shop.downstream(name)
+          assert.isNumber(pid, "the downstream lives before it is killed")
+          process.kill(Number(pid), "SIGKILL")
+        }
       } else if (fault !== undefined)
         await shop.setFault(downstream, fault)
         // At the same time, as customers come; and nobody has seen the second sku.

@@ -85,11 +85,11 @@ export const goodOrder = { items: [{ sku: "sku-1", quantity: 1 }], card: "4111-1
 let started = 0
 
 /**
- * Five ports for downstreams, which come back on their own port after being killed.
+ * Six ports for downstreams, which come back on their own port after being killed.
  * They lie below those that the system hands out, or a client's socket could take
  * one meanwhile.
  */
-const firstDownstreamPort = () => 12_000 + (process.pid % 500) * 40 + (started++ % 8) * 5
+const firstDownstreamPort = () => 12_000 + (process.pid % 320) * 64 + (started++ % 8) * 8
 
 /** Starts a storefront and waits until it is ready. */
 export const start = async (

@@ -11,10 +11,13 @@
  * region bears it, and the limit of a region is what it takes of the others' load.
  *
  * Within one attempt the next region is asked where nothing can have been applied: a
- * refusal, a refused connection, an error marked `applied: "no"`. Else the attempt
- * fails, and the ring's retry or hedge begins its next attempt with the next region,
+ * refusal, a refused connection, an error marked `applied: "no"`; for a `safe` method also
+ * where the answer violates the contract. Else the attempt fails, and the ring's retry or hedge begins its next attempt with the next region,
  * for `safe` methods, and for `keyed` ones whose keys all regions share. A key that was
  * or may have been applied in a region goes to that region only (the last 10,000).
+ *
+ * A region that only waits for the fall of another is asked as well, beside a read once
+ * in `look`: its answer serves nobody, but how it does is known, and its circuit closes.
  *
  * **Gotchas**
  *
@@ -55,6 +58,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -88,6 +92,8 @@ export interface FailoverOptions {
   readonly limit?: Policy.AdaptiveLimitOptions
   /** Whether all regions know the idempotency keys of each other. Default `perRegion`: they do not. */
   readonly idempotencyKeys?: "perRegion" | "shared"
+  /** A region that was not asked for so long is asked beside a read, to know how it does. Default 2 s. */
+  readonly look?: Duration.Input
 }
 
 const describing = Symbol.for("@failsoft/core/Transport/regions")
@@ -120,6 +126,8 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
     const { contract } = service
     const bus = yield* Bus
     const settings = yield* Registry
+    const scope = yield* Effect.scope
+    const now = yield* Clock.currentTimeMillis
     const described: Array<() => Downstream.Description> = []
     const places = new Map<string, Array<Place>>(Object.keys(contract.methods).map((method) => [method, []]))
     for (const [region, layer] of Object.entries(regions)) {
@@ -131,12 +139,14 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
       // The transport's methods have the contract's types; here they are some of many.
       const raw = calls as Readonly<Record<string, RawCall>>
       const rows: Array<RegisteredRow> = []
+      // What is known of a region is known of all its methods, as its circuit and its limit are for all.
+      const observations = new Observations()
+      const seenAt = { last: now }
       const methods: Array<(registered: string) => Downstream.MethodDescription> = []
       for (const [methodName, method] of Object.entries(contract.methods)) {
         const row = { downstream: name, method: methodName, bus }
         // The same value in each row: a region has one circuit and one limit.
         const { intercept, parts } = yield* Policy.build(policy, row)
-        const observations = new Observations()
         const registered: RegisteredRow = { row, policy, budgetMillis: toMillis(contract.info.budget), parts }
         rows.push(registered)
         methods.push((of) => describeMethod(registered, method, observations, settings, of))
@@ -146,7 +156,8 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
           raw: raw[methodName] ?? missing(methodName),
           classifier: new Classifier(row, method),
           intercept,
-          observations
+          observations,
+          seenAt
         })
       }
       const registered = yield* settings.register(rows)
@@ -163,7 +174,9 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
         row: { downstream: contract.name, method: methodName, bus },
         method,
         places: places.get(methodName) ?? [],
-        sharedKeys: options.idempotencyKeys === "shared"
+        sharedKeys: options.idempotencyKeys === "shared",
+        lookMillis: toMillis(options.look ?? "2 seconds"),
+        scope
       })
     }
     Object.defineProperty(calls, describing, { value: () => described.map((of) => of()) })

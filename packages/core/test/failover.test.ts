@@ -1,5 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Contract, Downstream, Policy, Region, Settings, Signal, Transient, Transport } from "@failsoft/core"
+import {
+  Contract,
+  ContractViolation,
+  Downstream,
+  Policy,
+  Region,
+  Settings,
+  Signal,
+  Transient,
+  Transport
+} from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -33,7 +43,8 @@ class Shop extends Downstream.Service<Shop>()(
   }
 ) {}
 
-type Failing = Effect.Effect<never, Transient.Transient | Unknown>
+type Errors = Transient.Transient | Unknown | ContractViolation.ContractViolation
+type Failing = Effect.Effect<never, Errors>
 const refused: Failing = Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
 const reset: Failing = Effect.fail(new Transient.Transient({ cause: "connection_terminated", applied: "unknown" }))
 const unknown: Failing = Effect.fail(new Unknown())
@@ -41,7 +52,7 @@ const unknown: Failing = Effect.fail(new Unknown())
 /** What a region does now, and what it was asked. */
 const region = (name: string) => {
   const state: {
-    does: Effect.Effect<string, Transient.Transient | Unknown>
+    does: Effect.Effect<string, Errors>
     asked: Array<string>
     running: number
     most: number
@@ -87,12 +98,14 @@ const living = Effect.fnUntraced(function* (
       us: us.state,
       shop: yield* Shop,
       settings: yield* Settings.Registry,
-      regions: Transport.describe(yield* Shop.Transport),
+      regions: regionsOf(yield* Shop.Transport),
       signals,
       told: (tag: Signal.Signal["_tag"]) => signals.filter((signal) => signal._tag === tag)
     }
   }).pipe(Effect.provide(context))
 })
+
+const regionsOf = (transport: object) => () => Transport.describe(transport)
 
 const id = { id: "1" }
 const ending = <A, E>(call: Effect.Effect<A, E>) =>
@@ -136,6 +149,17 @@ describe("failing over", () => {
       eu.does = unknown
       assert.strictEqual(yield* ending(shop.get(id)), "permanent")
       assert.deepEqual(us.asked, [])
+    })
+  )
+
+  it.effect("asks elsewhere where a region talks nonsense, for reads only", () =>
+    Effect.gen(function* () {
+      const { eu, shop, us } = yield* living()
+      eu.does = Effect.fail(new ContractViolation.ContractViolation({ detail: "garbled" }))
+      assert.strictEqual(yield* shop.get(id), "us")
+      assert.strictEqual(yield* ending(shop.put(id)), "CONTRACT_VIOLATION")
+      assert.strictEqual(yield* ending(shop.send(id)), "CONTRACT_VIOLATION")
+      assert.lengthOf(us.asked, 1)
     })
   )
 
@@ -210,6 +234,31 @@ describe("failing over", () => {
     })
   )
 
+  it.effect("looks at a region that nobody asks, beside a read, and at its final word as at an answer", () =>
+    Effect.gen(function* () {
+      const { eu, regions, shop, us } = yield* living({ look: "2 seconds" })
+      const seen = () => regions()[1]?.methods[0]?.observed
+      us.does = Effect.delay(refused, 10)
+      yield* TestClock.adjust("1999 millis")
+      yield* shop.get(id)
+      assert.lengthOf(us.asked, 0)
+      yield* TestClock.adjust("1 millis")
+      yield* shop.put(id)
+      assert.lengthOf(us.asked, 0, "a write is asked once")
+      for (let nth = 0; nth < 5; nth++) assert.strictEqual(yield* shop.get(id), "eu")
+      yield* Effect.yieldNow
+      assert.lengthOf(us.asked, 1)
+      yield* TestClock.adjust(10)
+      assert.deepInclude(seen(), { lastBadAt: 2010, lastReason: "connection_refused" })
+      us.does = unknown
+      yield* TestClock.adjust("2 seconds")
+      yield* shop.get(id)
+      yield* TestClock.adjust(1)
+      assert.deepInclude(seen(), { lastGoodAt: 4010 })
+      assert.lengthOf(eu.asked, 8)
+    })
+  )
+
   it.effect("drains a region by hand, and takes it back", () =>
     Effect.gen(function* () {
       const { eu, settings, shop } = yield* living()
@@ -227,7 +276,7 @@ describe("failing over", () => {
     Effect.gen(function* () {
       const { regions } = yield* living()
       assert.deepEqual(
-        regions.map(({ methods, name }) => [
+        regions().map(({ methods, name }) => [
           name,
           methods.map((of) => of.name),
           methods[0]?.policies.map((of) => of.address)
@@ -315,7 +364,7 @@ const applied = (seed: number, options: Partial<Transport.FailoverOptions>) =>
   Effect.gen(function* () {
     const of = choices(seed)
     const ledger = new Map<string, Set<string>>()
-    const does = (where: string, key: string): Effect.Effect<string, Transient.Transient | Unknown> => {
+    const does = (where: string, key: string): Effect.Effect<string, Errors> => {
       const write = Effect.sync(() => {
         const places = ledger.get(key) ?? new Set()
         ledger.set(key, places.add(where))

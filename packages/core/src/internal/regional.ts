@@ -11,8 +11,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import { Attempt } from "../Attempt.ts"
 import type * as Contract from "../Contract.ts"
+import { isContractViolation } from "../ContractViolation.ts"
 import type { Interceptor, Row } from "../Policy.ts"
 import { Refused } from "../Refused.ts"
 import { Region } from "../Region.ts"
@@ -29,7 +31,10 @@ export interface Place {
   readonly raw: RawCall
   readonly classifier: Classifier
   readonly intercept: Interceptor
+  /** Those of the region, whatever the method. */
   readonly observations: Observations
+  /** When the region was asked last. */
+  readonly seenAt: { last: number }
 }
 
 /** One method in all regions, the preferred first. */
@@ -39,6 +44,10 @@ export interface Regional {
   readonly places: ReadonlyArray<Place>
   /** Whether all regions know each other's idempotency keys. */
   readonly sharedKeys: boolean
+  /** A region that nobody has asked for so long is asked beside a read, to know how it does. */
+  readonly lookMillis: number
+  /** Where that goes on without the caller. */
+  readonly scope: Scope.Scope
 }
 
 type AnyEffect = Effect.Effect<unknown, unknown>
@@ -51,7 +60,9 @@ export const regionalCall = (of: Regional): RawCall => {
       const key = homes === undefined ? undefined : of.method.idempotencyKey?.(payload)
       const home = key === undefined ? undefined : homes?.of(key)
       const order = home === undefined ? inOrder(of, fiber) : of.places.filter(({ region }) => region === home)
-      return new Asking(of, fiber, payload, order, homes, key, home !== undefined).next(0)
+      const asked = new Asking(of, fiber, payload, order, homes, key, home !== undefined).next(0)
+      const quiet = of.method.idempotency === "safe" ? lookedFor(of, order, fiber) : undefined
+      return quiet === undefined ? asked : Effect.andThen(look(of, quiet, payload), asked)
     })
 }
 
@@ -65,6 +76,55 @@ const inOrder = (
   if (wished >= 0) return turned(places, wished)
   const repeats = method.idempotency === "safe" || (method.idempotency === "keyed" && sharedKeys)
   return repeats ? turned(places, fiber.getRef(Attempt) % places.length) : places
+}
+
+/** The first region, but for the one that is asked anyway, that nobody has heard of for a while. */
+const lookedFor = (
+  { lookMillis, places }: Regional,
+  [first]: ReadonlyArray<Place>,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Place | undefined => {
+  const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+  return places.find((place) => place !== first && now - place.seenAt.last >= lookMillis)
+}
+
+/**
+ * Asks a region beside the call and looks at nothing but how it ends: a region that only
+ * waits for the fall of another must be known to be there, and to be back.
+ */
+const look = ({ scope }: Regional, place: Place, payload: unknown): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (startedAt) => {
+    // In the same step, so that of many calls at once one looks.
+    place.seenAt.last = startedAt
+    return Effect.asVoid(
+      Effect.forkIn(
+        Effect.matchEffect(place.intercept(callOf(place, payload)), {
+          onSuccess: (result) =>
+            Effect.map(Clock.currentTimeMillis, (now) => void noted(place, result, startedAt, now)),
+          onFailure: (error) =>
+            Effect.map(Clock.currentTimeMillis, (now) => void place.observations.bad(now, hints.word(error)))
+        }).pipe(Effect.catchCause(() => Effect.void)),
+        scope
+      )
+    )
+  })
+
+/** The raw call in one region as the policies of that region see it. */
+const callOf = (place: Place, payload: unknown) => {
+  const sent = { unknown: 0, attempts: 0 }
+  const open = () => openRaw(place.classifier, place.raw, payload, sent)
+  return leaves.openable(
+    Effect.suspend(() => leaves.standalone(open())),
+    open
+  )
+}
+
+/** Writes down how a call in a region ended. */
+const noted = (place: Place, result: Result.Result<unknown, unknown>, startedAt: number, now: number): void => {
+  if (result._tag === "Success") place.observations.good(now, Math.max(0, now - startedAt))
+  else if (result.failure instanceof Refused) place.observations.bad(now, result.failure.reason)
+  else if (isContractViolation(result.failure)) place.observations.bad(now, "CONTRACT_VIOLATION")
+  else place.observations.permanent(now)
 }
 
 const turned = <A>(all: ReadonlyArray<A>, by: number): ReadonlyArray<A> =>
@@ -106,30 +166,22 @@ class Asking {
     const { key, homes } = this
     // Before it is sent: who goes away meanwhile leaves an outcome that nobody knows.
     if (key !== undefined) homes?.sent(key, place.region)
-    const sent = { unknown: 0, attempts: 0 }
-    const open = () => openRaw(place.classifier, place.raw, this.payload, sent)
-    const call = leaves.openable(
-      Effect.suspend(() => leaves.standalone(open())),
-      open
-    )
-    return Effect.matchEffect(place.intercept(call), {
+    place.seenAt.last = startedAt
+    return Effect.matchEffect(place.intercept(callOf(place, this.payload)), {
       onSuccess: (result) => this.settled(place, nth, result, startedAt),
       onFailure: (error) => this.failed(place, nth, error)
     })
   }
 
   private settled(place: Place, nth: number, result: Result.Result<unknown, unknown>, startedAt: number): AnyEffect {
-    const now = this.now()
-    if (result._tag === "Failure" && result.failure instanceof Refused) {
-      place.observations.bad(now, result.failure.reason)
-      return this.elsewhere(place, nth, result.failure, result.failure.reason)
-    }
-    if (result._tag === "Failure") {
-      place.observations.permanent(now)
-      return Effect.fail(result.failure)
-    }
-    place.observations.good(now, Math.max(0, now - startedAt))
-    return Effect.succeed(result.success)
+    noted(place, result, startedAt, this.now())
+    if (result._tag === "Success") return Effect.succeed(result.success)
+    const { failure } = result
+    if (failure instanceof Refused) return this.elsewhere(place, nth, failure, failure.reason)
+    // A region that talks nonsense may have done anything: only a read is asked again, and elsewhere.
+    return isContractViolation(failure) && this.of.method.idempotency === "safe"
+      ? this.elsewhere(place, nth, failure, "CONTRACT_VIOLATION")
+      : Effect.fail(failure)
   }
 
   private failed(place: Place, nth: number, error: unknown): AnyEffect {

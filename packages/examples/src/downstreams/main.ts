@@ -14,8 +14,8 @@ const Told = Schema.Struct({ id: Schema.Int, fault: Schema.NullOr(Fault) })
 const tell = (message: object) => process.send?.(message)
 
 const [given = "", port = "0", folder] = process.argv.slice(2)
-const name = resolve(given)
-if (name === undefined) {
+const [name, ...others] = resolve(given)
+if (name === undefined || others.length > 0) {
   console.error(`there is no downstream '${given}'`)
   process.exit(2)
 }

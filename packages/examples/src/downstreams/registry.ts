@@ -7,14 +7,14 @@ import * as Payments from "./payments.ts"
 import * as Recommendations from "./recommendations.ts"
 
 /** Their names, in the order of their ports. A region is an entry of its own. */
-export const names = ["identity", "catalog.eu", "inventory", "payments", "recommendations"] as const
+export const names = ["identity", "catalog.eu", "inventory", "payments", "recommendations", "catalog.us"] as const
 
 /** The name of a downstream server. */
 export type Name = (typeof names)[number]
 
-/** The server that a name means; `catalog` alone is its only region for now. */
-export const resolve = (name: string): Name | undefined =>
-  names.find((known) => known === name || known.split(".")[0] === name)
+/** The servers that a name means: `catalog` alone means all its regions. */
+export const resolve = (name: string): ReadonlyArray<Name> =>
+  names.filter((known) => known === name || known.split(".")[0] === name)
 
 /** Makes the downstream of a name; `folder` is where it keeps what must survive. */
 export const make = (name: Name, folder: string | undefined): Downstream => {
@@ -22,6 +22,7 @@ export const make = (name: Name, folder: string | undefined): Downstream => {
     case "identity":
       return Identity.make()
     case "catalog.eu":
+    case "catalog.us":
       return Catalog.make()
     case "inventory":
       return Inventory.make(folder)

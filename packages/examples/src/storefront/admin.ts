@@ -9,21 +9,19 @@ import * as Schema from "effect/Schema"
 import { names, resolve } from "../downstreams/registry.ts"
 import { type Controls, type DownstreamFailed, Supervisor } from "../downstreams/Supervisor.ts"
 import { Fault } from "../faults/Fault.ts"
-import { descriptions } from "./clients.ts"
+import { descriptions, regions } from "./clients.ts"
 import type { Settings } from "./settings.ts"
 
 const named = Effect.gen(function* () {
   const { params } = yield* HttpRouter.RouteContext
   const given = params["downstream"] ?? ""
-  const name = resolve(given)
-  return (
-    name ??
-    (yield* Problem.make({
-      status: 404,
-      reason: "UNKNOWN_DOWNSTREAM",
-      detail: `there is no downstream '${given.slice(0, 64)}'; there are ${names.join(", ")}`
-    }))
-  )
+  const servers = resolve(given)
+  if (servers.length > 0) return servers
+  return yield* Problem.make({
+    status: 404,
+    reason: "UNKNOWN_DOWNSTREAM",
+    detail: `there is no downstream '${given.slice(0, 64)}'; there are ${names.join(", ")}`
+  })
 })
 
 const kinds = Fault.members.map((member) => member.fields.kind.schema.literal)
@@ -52,11 +50,11 @@ const asked = Effect.gen(function* () {
 const failed = (error: DownstreamFailed) =>
   Problem.make({ status: 503, reason: "DOWNSTREAM_PROCESS", detail: error.message })
 
-/** The server of a contract: a region is an entry of its own, and the catalog has one so far. */
-const server = (supervisor: Controls, contract: string) => {
-  const name = resolve(contract)
-  return name === undefined
-    ? { name: contract }
+/** The server of a downstream; one with several regions has none of its own, and an entry for each. */
+const server = (supervisor: Controls, downstream: string) => {
+  const [name, ...others] = resolve(downstream)
+  return name === undefined || others.length > 0
+    ? { name: downstream }
     : { name, url: supervisor.url(name), pid: supervisor.pid(name) ?? null }
 }
 
@@ -80,9 +78,9 @@ const faults = Layer.mergeAll(
     "/admin/faults/:downstream",
     Effect.gen(function* () {
       const supervisor = yield* Supervisor
-      const name = yield* named
+      const servers = yield* named
       const fault = yield* asked
-      yield* Effect.mapError(supervisor.setFault(name, fault), failed)
+      yield* Effect.forEach(servers, (name) => Effect.mapError(supervisor.setFault(name, fault), failed))
       return yield* shown
     }).pipe(Effect.catchTag("Problem", Problem.raise))
   ),
@@ -91,7 +89,7 @@ const faults = Layer.mergeAll(
     "/admin/faults/:downstream",
     Effect.gen(function* () {
       const supervisor = yield* Supervisor
-      yield* Effect.mapError(supervisor.clearFault(yield* named), failed)
+      yield* Effect.forEach(yield* named, (name) => Effect.mapError(supervisor.clearFault(name), failed))
       return yield* shown
     }).pipe(Effect.catchTag("Problem", Problem.raise))
   )
@@ -102,7 +100,11 @@ export const layer = ({ adminHost, adminToken }: Settings) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const supervisor = yield* Supervisor
-      const read = yield* descriptions
+      const ofRings = yield* descriptions
+      const ofRegions = yield* regions
+      // A region stands behind the downstream that it is one of.
+      const read = () =>
+        ofRings().flatMap((of) => [of, ...ofRegions().filter(({ name }) => name.startsWith(`${of.name}.`))])
       return Layer.merge(
         faults,
         Admin.layer({

@@ -1,5 +1,5 @@
 /** The downstreams' clients, for those who show them: health, admin. */
-import { Downstream, type ServiceMode } from "@failsoft/core"
+import { Downstream, type ServiceMode, Transport } from "@failsoft/core"
 import type { Health } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import { Catalog } from "../contracts/Catalog.ts"
@@ -14,6 +14,9 @@ export const descriptions = Effect.gen(function* () {
   return () => clients.flatMap((client) => Downstream.describe(client) ?? [])
 })
 
+/** The regions of those that have several. */
+export const regions = Effect.map(Catalog.Transport, (catalog) => () => Transport.describe(catalog))
+
 const page = "GET /products/:sku"
 const order = "POST /orders"
 
@@ -25,15 +28,15 @@ const endpoints: Readonly<Record<string, ReadonlyArray<string>>> = {
   recommendations: [page]
 }
 
-/** What each downstream means for the shop. */
-export const checks = Effect.map(
-  descriptions,
-  (read) => (): ReadonlyArray<Health.Check> =>
-    read().map((description) => ({
-      description,
-      affectedEndpoints: endpoints[description.name] ?? []
-    }))
-)
+/** What each downstream means for the shop; the loss of one region costs nobody anything yet. */
+export const checks = Effect.gen(function* () {
+  const ofRings = yield* descriptions
+  const ofRegions = yield* regions
+  return (): ReadonlyArray<Health.Check> => [
+    ...ofRings().map((description) => ({ description, affectedEndpoints: endpoints[description.name] ?? [] })),
+    ...ofRegions().map((description) => ({ description, impact: "warn" as const }))
+  ]
+})
 
 /** Only orders need identity, a price and payments: the pages go on without them. */
 const without: Readonly<Record<string, Exclude<ServiceMode.Dependent["without"], undefined>>> = {

@@ -32,7 +32,7 @@ const Transports = Layer.unwrap(
   Effect.map(Supervisor.Supervisor, ({ url }) =>
     transports.layer({
       identity: url("identity"),
-      catalog: url("catalog.eu"),
+      catalog: { eu: url("catalog.eu"), us: url("catalog.us") },
       inventory: url("inventory"),
       payments: url("payments"),
       recommendations: url("recommendations")

@@ -38,7 +38,7 @@ export const fromEnvironment = (env: NodeJS.ProcessEnv): Effect.Effect<Settings,
     adminPort: port(env, "ADMIN_PORT", 4001),
     adminHost: Effect.succeed(env["ADMIN_HOST"] || "127.0.0.1"),
     adminToken: Effect.succeed(env["ADMIN_TOKEN"] ? Redacted.make(env["ADMIN_TOKEN"]) : undefined),
-    // Five downstreams listen from here up.
+    // Six downstreams listen from here up.
     downstreamPort: port(env, "DOWNSTREAM_PORT", 4100, 65_500),
     dataDir: Effect.succeed(env["DATA_DIR"] || ".data"),
     settingsFile: Effect.succeed(env["SETTINGS_FILE"] || `${env["DATA_DIR"] || ".data"}/settings.json`),

@@ -1,4 +1,5 @@
 /** How each contract goes over HTTP: the wire forms of the downstream servers. */
+import { Transport } from "@failsoft/core"
 import { HttpTransport } from "@failsoft/http"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -13,7 +14,7 @@ import { UnknownSku } from "../contracts/UnknownSku.ts"
 /** Where each downstream is. */
 export interface Urls {
   readonly identity: string
-  readonly catalog: string
+  readonly catalog: { readonly eu: string; readonly us: string }
   readonly inventory: string
   readonly payments: string
   readonly recommendations: string
@@ -35,6 +36,21 @@ const product = {
   permanent: { 404: unknownSku }
 } as const
 
+const catalogAt = (baseUrl: string) =>
+  HttpTransport.layer(Catalog, {
+    baseUrl,
+    methods: {
+      show: product,
+      price: product,
+      list: {
+        method: "GET",
+        path: () => "/products",
+        query: ({ cursor }) => ({ cursor }),
+        permanent: { 400: () => new InvalidCursor() }
+      }
+    }
+  })
+
 /** The raw calls of all downstreams. */
 export const layer = (urls: Urls) =>
   Layer.mergeAll(
@@ -44,19 +60,12 @@ export const layer = (urls: Urls) =>
         verify: { method: "POST", path: () => "/verify", permanent: { 401: () => new InvalidToken() } }
       }
     }),
-    HttpTransport.layer(Catalog, {
-      baseUrl: urls.catalog,
-      methods: {
-        show: product,
-        price: product,
-        list: {
-          method: "GET",
-          path: () => "/products",
-          query: ({ cursor }) => ({ cursor }),
-          permanent: { 400: () => new InvalidCursor() }
-        }
-      }
-    }),
+    // Shorter than the quarter of a deadline that an attempt of the ring has.
+    Transport.failover(
+      Catalog,
+      { eu: catalogAt(urls.catalog.eu), us: catalogAt(urls.catalog.us) },
+      { attempt: "80 millis" }
+    ),
     HttpTransport.layer(Inventory, {
       baseUrl: urls.inventory,
       methods: {
