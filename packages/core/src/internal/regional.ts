@@ -122,8 +122,10 @@ const callOf = (place: Place, payload: unknown) => {
 /** Writes down how a call in a region ended. */
 const noted = (place: Place, result: Result.Result<unknown, unknown>, startedAt: number, now: number): void => {
   if (result._tag === "Success") place.observations.good(now, Math.max(0, now - startedAt))
-  else if (result.failure instanceof Refused) place.observations.bad(now, result.failure.reason)
-  else if (isContractViolation(result.failure)) place.observations.bad(now, "CONTRACT_VIOLATION")
+  else if (result.failure instanceof Refused) {
+    // A spent deadline is the caller's, a full limit is ours.
+    if (result.failure.reason === "CIRCUIT_OPEN") place.observations.bad(now, result.failure.reason)
+  } else if (isContractViolation(result.failure)) place.observations.bad(now, "CONTRACT_VIOLATION")
   else place.observations.permanent(now)
 }
 
@@ -177,7 +179,9 @@ class Asking {
     noted(place, result, startedAt, this.now())
     if (result._tag === "Success") return Effect.succeed(result.success)
     const { failure } = result
-    if (failure instanceof Refused) return this.elsewhere(place, nth, failure, failure.reason)
+    if (failure instanceof Refused && failure.reason !== "DEADLINE_EXCEEDED") {
+      return this.elsewhere(place, nth, failure, failure.reason)
+    }
     // A region that talks nonsense may have done anything: only a read is asked again, and elsewhere.
     return isContractViolation(failure) && this.of.method.idempotency === "safe"
       ? this.elsewhere(place, nth, failure, "CONTRACT_VIOLATION")
