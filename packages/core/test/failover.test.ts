@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   Contract,
   ContractViolation,
+  Deadline,
   Downstream,
   Policy,
   Region,
@@ -256,6 +257,22 @@ describe("failing over", () => {
       yield* TestClock.adjust(1)
       assert.deepInclude(seen(), { lastGoodAt: 4010 })
       assert.lengthOf(eu.asked, 8)
+    })
+  )
+
+  it.effect("asks nobody else for a caller whose time is spent, and blames no region for it", () =>
+    Effect.gen(function* () {
+      const bounded = Policy.stack(Policy.deadline("1 second"), Policy.timeout("300 millis"))
+      const { eu, regions, shop, told, us } = yield* living({}, { get: { policy: bounded } })
+      eu.does = Effect.never
+      const fiber = yield* Effect.forkChild(ending(Effect.provideService(shop.get(id), Deadline.Deadline, 1)))
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* Fiber.join(fiber), "DEADLINE_EXCEEDED")
+      assert.deepEqual([us.asked, told("FailedOver")], [[], []])
+      assert.deepEqual(
+        regions().map(({ methods }) => methods[0]?.observed),
+        [{}, {}]
+      )
     })
   )
 
