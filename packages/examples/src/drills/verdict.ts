@@ -1,0 +1,69 @@
+/** Whether the promises were kept, from what was seen. */
+import type { Seen } from "./seen.ts"
+
+/** What is promised besides what holds for each answer. */
+export interface Promises {
+  /** When the last fault was over, in milliseconds from the start. */
+  readonly faultsEndAt: number
+  /** Within so long after that all is fresh again. */
+  readonly recoveryMillis: number
+}
+
+/** What the far end has done: how often each order was charged. */
+export type Charges = ReadonlyMap<string, number>
+
+/** One promise, and what broke it. */
+export interface Finding {
+  readonly promise: string
+  readonly kept: boolean
+  readonly detail: string
+}
+
+const fewMax = 3
+
+const few = (all: ReadonlyArray<string>): string =>
+  all.length <= fewMax ? all.join("; ") : `${all.slice(0, fewMax).join("; ")}; and ${all.length - fewMax} more`
+
+const finding = (promise: string, broken: ReadonlyArray<string>, well: string): Finding => ({
+  promise,
+  kept: broken.length === 0,
+  detail: broken.length === 0 ? well : few(broken)
+})
+
+/** Judges a drill that ran to its end. */
+export const judge = (seen: ReadonlyArray<Seen>, charges: Charges, promises: Promises): ReadonlyArray<Finding> => {
+  const { faultsEndAt, recoveryMillis } = promises
+  const confirmed = seen.flatMap(({ orderId }) => orderId ?? [])
+  const isWhole = ({ grade }: Seen) => grade === "fresh" || grade === "final"
+  const late = seen.filter((of) => of.at >= faultsEndAt + recoveryMillis && !isWhole(of))
+  const after = seen.filter(({ at }) => at >= faultsEndAt)
+  const lastBad = Math.max(faultsEndAt, ...after.filter((of) => !isWhole(of)).map(({ at }) => at))
+  return [
+    finding(
+      "every answer is in time, labelled, and says what to do",
+      seen.flatMap(({ at, broken, endpoint }) =>
+        broken === undefined ? [] : [`${second(at)} ${endpoint}: ${broken}`]
+      ),
+      `${seen.length} answers`
+    ),
+    finding(
+      "nobody is charged twice",
+      [...charges].flatMap(([id, times]) => (times > 1 ? [`order ${id} was charged ${times} times`] : [])),
+      `${charges.size} charges`
+    ),
+    finding(
+      "what is confirmed is charged",
+      confirmed.flatMap((id) => (charges.has(id) ? [] : [`order ${id} was confirmed and never charged`])),
+      `${confirmed.length} orders confirmed`
+    ),
+    finding(
+      `all is fresh ${recoveryMillis / 1000} s after the faults`,
+      late.map(({ at, endpoint, grade, status }) => `${second(at)} ${endpoint}: ${grade} (${status})`),
+      after.length === 0
+        ? "nobody asked after the faults"
+        : `the last that was not: ${((lastBad - faultsEndAt) / 1000).toFixed(1)} s after them`
+    )
+  ]
+}
+
+const second = (at: number): string => `${(at / 1000).toFixed(1)} s`
