@@ -46,6 +46,11 @@ describe("starting", () => {
 describe("stopping", () => {
   it("drains: unready at once, still serving, what is in flight is finished, exit 0", async () => {
     const shop = await start()
+    // A cold service is slower than its own deadlines, and nobody has seen these products yet.
+    await until("the shop is warm", 20_000, async () => {
+      const pages = [await shop.page("sku-1"), await shop.page("sku-2")]
+      return pages.every((page) => page.headers.get("degradation") === null && page.status === 200)
+    })
     await shop.setFault("recommendations", { kind: "latency", millis: 150 })
     const inFlight = shop.page("sku-1")
     shop.process.kill("SIGTERM")
