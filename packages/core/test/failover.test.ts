@@ -387,11 +387,12 @@ const applied = (seed: number, options: Partial<Transport.FailoverOptions>) =>
         ledger.set(key, places.add(where))
         return where
       })
-      switch (of.pick(["answers", "refused", "lost", "reset", "hangs"])) {
+      const millis = of.pick([0, 0, 5, 20])
+      switch (of.pick(["answers", "refused", "refused", "lost", "reset", "hangs"])) {
         case "answers":
-          return write
+          return Effect.delay(write, millis)
         case "refused":
-          return refused
+          return Effect.delay(refused, millis)
         case "lost":
           return Effect.andThen(write, reset)
         case "reset":
@@ -413,7 +414,11 @@ const applied = (seed: number, options: Partial<Transport.FailoverOptions>) =>
     const calls = Effect.gen(function* () {
       const shop = yield* Shop
       for (let nth = 0; nth < 12; nth++) {
-        const fiber = yield* Effect.forkChild(Effect.exit(shop.put({ id: `key-${of.between(1, 4)}` })))
+        const id = `key-${of.between(1, 4)}`
+        // A customer who presses twice: two requests with one key are under way.
+        const twin = of.chance(0.5) ? yield* Effect.forkChild(Effect.exit(shop.put({ id }))) : undefined
+        if (twin !== undefined) yield* TestClock.adjust(of.pick([0, 1]))
+        const fiber = yield* Effect.forkChild(Effect.exit(shop.put({ id })))
         yield* TestClock.adjust(of.pick([0, 10, 100]))
         if (of.chance(0.2)) yield* Fiber.interrupt(fiber)
         yield* TestClock.adjust(1000)

@@ -207,6 +207,15 @@ describe("an optimistic answer", () => {
     })
   )
 
+  it.effect("makes room for others once the oldest is over", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* living(assuming({ entriesMax: 1 }).step)
+      yield* ask("gone", 0)
+      assert.isUndefined(yield* ask("b", 9999))
+      assert.isDefined(yield* ask("b", 10_000))
+    })
+  )
+
   it.effect("goes on reconciling after one that failed", () =>
     Effect.gen(function* () {
       const seen: Array<string> = []

@@ -45,9 +45,9 @@ const waitingMax = 1000
  * can be made good. It runs beside the call, which does not wait for it; what it fails
  * with is logged.
  *
- * At most `entriesMax` assumptions are held (1000 by default): where they are all
- * taken, the step has no answer for others, since an assumption that is forgotten is
- * never reconciled.
+ * At most `entriesMax` assumptions are held (1000 by default): where all of them still
+ * hold, the step has no answer for others, since an assumption that is forgotten is
+ * never reconciled; the oldest that is over makes room.
  *
  * Only a method that degrades has a fallback, so nothing is ever assumed where the
  * contract says `fail`.
@@ -85,10 +85,17 @@ export const optimistic = <A, Payload>(options: {
           for (let nth = 0; nth < reconcilers; nth++) yield* Effect.forkScoped(Effect.forever(one))
         }
 
+        /** Those that are over and were never answered afresh must not keep their places for ever. */
+        const forgetsExpired = (now: number): boolean => {
+          // A Map keeps the order of insertion: its first is the oldest.
+          const [oldest] = held
+          return oldest !== undefined && now - oldest[1].since >= values.holdsMillis && held.delete(oldest[0])
+        }
+
         const take = (key: string, payload: unknown, now: number): Held | undefined => {
           const known = held.get(key)
           if (known !== undefined) return now - known.since < values.holdsMillis ? known : undefined
-          if (held.size >= values.entriesMax) return undefined
+          if (held.size >= values.entriesMax && !forgetsExpired(now)) return undefined
           // The ring gives only payloads of its own method; `Payload` says so to the caller.
           const made: Held = { payload, assumed: options.assume(payload as Payload), since: now, times: 0 }
           held.set(key, made)

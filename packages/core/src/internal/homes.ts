@@ -7,26 +7,43 @@
 /** So many are remembered; the oldest is forgotten first. */
 export const homesMax = 10_000
 
+/** The region, and how many attempts went there that may have been applied, or are on their way. */
+interface Home {
+  readonly region: string
+  claims: number
+}
+
 export class Homes {
   // A Map keeps the order of insertion.
-  private readonly regions = new Map<string, string>()
+  private readonly homes = new Map<string, Home>()
 
   /** The region of a key that is on its way, or was or may have been applied. */
   of(key: string): string | undefined {
-    return this.regions.get(key)
+    return this.homes.get(key)?.region
   }
 
+  /** An attempt begins there. */
   sent(key: string, region: string): void {
-    if (this.regions.has(key)) return
-    if (this.regions.size >= homesMax) {
-      const [oldest] = this.regions.keys()
-      if (oldest !== undefined) this.regions.delete(oldest)
+    const home = this.homes.get(key)
+    if (home !== undefined) {
+      home.claims++
+      return
     }
-    this.regions.set(key, region)
+    if (this.homes.size >= homesMax) {
+      const [oldest] = this.homes.keys()
+      if (oldest !== undefined) this.homes.delete(oldest)
+    }
+    this.homes.set(key, { region, claims: 1 })
   }
 
-  /** It was certainly not applied. */
-  untouched(key: string): void {
-    this.regions.delete(key)
+  /**
+   * An attempt was certainly not applied. Whether the key is free now: of two requests
+   * with one key the other may still be on its way.
+   */
+  untouched(key: string): boolean {
+    const home = this.homes.get(key)
+    if (home === undefined) return true
+    home.claims--
+    return home.claims <= 0 && this.homes.delete(key)
   }
 }

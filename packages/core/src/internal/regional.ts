@@ -60,7 +60,7 @@ export const regionalCall = (of: Regional): RawCall => {
       const key = homes === undefined ? undefined : of.method.idempotencyKey?.(payload)
       const home = key === undefined ? undefined : homes?.of(key)
       const order = home === undefined ? inOrder(of, fiber) : of.places.filter(({ region }) => region === home)
-      const asked = new Asking(of, fiber, payload, order, homes, key, home !== undefined).next(0)
+      const asked = new Asking(of, fiber, payload, order, homes, key).next(0)
       const quiet = of.method.idempotency === "safe" ? lookedFor(of, order, fiber) : undefined
       return quiet === undefined ? asked : Effect.andThen(look(of, quiet, payload), asked)
     })
@@ -140,8 +140,6 @@ class Asking {
   private readonly order: ReadonlyArray<Place>
   private readonly homes: Homes | undefined
   private readonly key: string | undefined
-  /** Whether an earlier attempt with this key may have been applied, there. */
-  private readonly atHome: boolean
 
   constructor(
     of: Regional,
@@ -149,8 +147,7 @@ class Asking {
     payload: unknown,
     order: ReadonlyArray<Place>,
     homes: Homes | undefined,
-    key: string | undefined,
-    atHome: boolean
+    key: string | undefined
   ) {
     this.of = of
     this.fiber = fiber
@@ -158,7 +155,6 @@ class Asking {
     this.order = order
     this.homes = homes
     this.key = key
-    this.atHome = atHome
   }
 
   next(nth: number): AnyEffect {
@@ -195,10 +191,10 @@ class Asking {
 
   /** Nothing was applied here: the next region is asked, where there is one. */
   private elsewhere(place: Place, nth: number, error: unknown, reason: string): AnyEffect {
-    // What an earlier attempt has left unknown stays so.
-    if (this.key !== undefined && !this.atHome) this.homes?.untouched(this.key)
     const next = this.order[nth + 1]
-    if (next === undefined) return Effect.fail(error)
+    // What another attempt has left unknown, or is about to do, stays where it is.
+    const free = this.key === undefined || this.homes === undefined || this.homes.untouched(this.key)
+    if (next === undefined || !free) return Effect.fail(error)
     const { bus, downstream, method } = this.of.row
     if (bus.active) {
       bus.emit({ _tag: "FailedOver", at: this.now(), downstream, method, from: place.region, to: next.region, reason })
