@@ -207,8 +207,10 @@ const campaignOf = <R, E, const Fakes extends ReadonlyArray<Fake<unknown>>>(
     lengthMillis: faultsMillis + recoveryMillis + tailMillis,
     matrix: options.matrix ?? true,
     sometimes: {
-      ...Object.fromEntries(Object.entries(Check.sometimes).map(([name, { seen }]) => [name, seen])),
-      ...options.sometimes
+      ...Check.sometimes,
+      ...Object.fromEntries(
+        Object.entries(options.sometimes ?? {}).map(([name, seen]) => [name, { needs: undefined, seen }])
+      )
     },
     replay: replayOf(host, options.name)
   }

@@ -10,8 +10,26 @@ describe("a campaign", { timeout: 60_000 }, () => {
   it("finds nothing in a shop that is right, and has seen what can happen to it", () => {
     const outcome = Simulation.test({ ...shop, runs: 30 })
     assert.isUndefined(Simulation.report(outcome))
-    const { "a bulkhead was full": _, ...seen } = outcome.sometimes
-    for (const [what, runs] of Object.entries(seen)) assert.isAbove(runs, 0, what)
+    for (const [what, runs] of Object.entries(outcome.sometimes)) assert.isAbove(runs, 0, what)
+  })
+
+  it("counts what its policies can do, and not what only others could", () => {
+    const counted = Object.keys(Simulation.search({ ...shop, runs: 1, matrix: false }).sometimes)
+    assert.notInclude(counted, "a bulkhead was full")
+    assert.include(counted, "a breaker opened")
+    const bulkhead = Policy.stack(Policy.deadline("1 second"), Policy.bulkhead({ permits: 1 }))
+    const layer = Stock.layer({ get: { policy: bulkhead, fallback: Fallback.value(0) } })
+    const traffic = [Traffic.make("GET /stock", () => Stock.use((stock) => stock.get({ sku: "a" })))]
+    const { sometimes } = Simulation.search({
+      ...shop,
+      layer,
+      fakes: [Fake.make(Stock)],
+      traffic,
+      runs: 1,
+      matrix: false
+    })
+    assert.property(sometimes, "a bulkhead was full")
+    assert.notProperty(sometimes, "a breaker opened")
   })
 
   it("finds an answer that hides its fallback, and shrinks it to one fault and one request", () => {

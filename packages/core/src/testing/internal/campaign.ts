@@ -26,7 +26,8 @@ export interface Campaign {
   readonly faultsMillis: number
   readonly lengthMillis: number
   readonly matrix: boolean
-  readonly sometimes: Readonly<Record<string, Sometimes>>
+  /** What is counted; that which needs a policy is left out where the composition has no such policy. */
+  readonly sometimes: Readonly<Record<string, { readonly needs: string | undefined; readonly seen: Sometimes }>>
   /** A plan to run instead of all others. */
   readonly replay: Case.Case | undefined
 }
@@ -52,7 +53,7 @@ export interface Outcome {
   readonly seed: number
   readonly runs: number
   readonly matrix: ReadonlyArray<Cell>
-  /** In how many runs each thing happened. */
+  /** In how many runs each thing happened, without those that the composition has no policy for. */
   readonly sometimes: Readonly<Record<string, number>>
   /** Kept cases whose trace is not what it was, or that cannot be replayed. */
   readonly notes: ReadonlyArray<string>
@@ -124,12 +125,24 @@ class Running {
   runs = 0
   readonly matrix: Array<Cell> = []
   readonly notes: Array<string> = []
-  readonly sometimes = new Map<string, number>()
+  /** The kinds of policies that the composition has, as its runs show them. */
+  readonly kinds = new Set<string>()
+  private readonly counts = new Map<string, number>()
   private readonly of: Campaign
 
   constructor(of: Campaign) {
     this.of = of
-    for (const name of Object.keys(of.sometimes)) this.sometimes.set(name, 0)
+    for (const name of Object.keys(of.sometimes)) this.counts.set(name, 0)
+  }
+
+  /** In how many runs each thing happened that can happen. */
+  get sometimes(): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      [...this.counts].filter(([name]) => {
+        const needs = this.of.sometimes[name]?.needs
+        return needs === undefined || this.kinds.has(needs)
+      })
+    )
   }
 
   /** Runs a case; what it finds, made small. */
@@ -138,8 +151,9 @@ class Running {
     this.runs++
     const judged = judge(of.setup, run, of.rules)
     onTrace(judged.trace)
-    for (const [name, seen] of Object.entries(of.sometimes)) {
-      if (seen(judged.trace)) this.sometimes.set(name, (this.sometimes.get(name) ?? 0) + 1)
+    for (const { kind } of judged.trace.policies) this.kinds.add(kind)
+    for (const [name, { seen }] of Object.entries(of.sometimes)) {
+      if (seen(judged.trace)) this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
     }
     if (judged.violation === undefined) return undefined
     this.tell(`found: ${judged.violation.rule}; making it small`)
@@ -229,7 +243,7 @@ export const search = (of: Campaign): Outcome => {
     seed: of.seed,
     runs: running.runs,
     matrix: running.matrix,
-    sometimes: Object.fromEntries(running.sometimes),
+    sometimes: running.sometimes,
     notes: running.notes,
     found
   }
