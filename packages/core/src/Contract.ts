@@ -65,6 +65,15 @@ export type Idempotency = "safe" | "keyed" | "unsafe"
 export type OnOutage = "fail" | "degrade" | "degrade-or-fail"
 
 /**
+ * On what an answer depends beside the payload: nothing (`public`), the tenant, or the
+ * principal who asks (and its tenant, where there is one).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Scope = "public" | "tenant" | "principal"
+
+/**
  * A schema that needs no services.
  *
  * @category models
@@ -84,7 +93,8 @@ export interface Method<
   Transient extends PlainSchema = PlainSchema,
   Permanent extends PlainSchema = PlainSchema,
   I extends Idempotency = Idempotency,
-  O extends OnOutage = OnOutage
+  O extends OnOutage = OnOutage,
+  S extends Scope | undefined = Scope | undefined
 > {
   readonly payload: Payload
   readonly success: Success
@@ -92,6 +102,8 @@ export interface Method<
   readonly permanent: Permanent
   readonly idempotency: I
   readonly onOutage: O
+  /** Whose data it answers with; what is remembered of it is kept apart by this. */
+  readonly scope?: S
   /** The key of a `keyed` method; the same for every attempt of one request. */
   idempotencyKey?(payload: Payload["Type"]): string
 }
@@ -216,7 +228,8 @@ export const method = <
   Transient extends PlainSchema,
   Permanent extends PlainSchema,
   const I extends Idempotency,
-  const O extends OnOutage
+  const O extends OnOutage,
+  const S extends Scope | undefined = undefined
 >(
   definition: {
     readonly payload: Payload
@@ -225,5 +238,6 @@ export const method = <
     readonly permanent: Permanent
     readonly idempotency: I
     readonly onOutage: O
+    readonly scope?: S
   } & KeyOption<Payload, I>
-): Method<Payload, Success, Transient, Permanent, I, O> => definition
+): Method<Payload, Success, Transient, Permanent, I, O, S> => definition

@@ -50,15 +50,18 @@ import type { Unavailable } from "./Unavailable.ts"
 export type Mark = "partial" | "enqueues"
 
 /**
- * The call for which an answer is sought. `key` is a canonical text of row and
- * payload; `now` is milliseconds since the epoch.
+ * The call for which an answer is sought. `key` is a canonical text of row, owner (as
+ * the contract's `scope` says) and payload: what is kept under it is found by nobody
+ * else. It is nothing where the answer belongs to somebody and nobody knows to whom:
+ * then keep nothing and find nothing. So is `idempotencyKey`, which has the owner in it
+ * too. `now` is milliseconds since the epoch.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Request {
   readonly payload: unknown
-  readonly key: () => string
+  readonly key: () => string | undefined
   readonly idempotencyKey: () => string | undefined
   readonly now: number
 }

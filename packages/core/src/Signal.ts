@@ -35,6 +35,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Quality } from "./Answer.ts"
+import type { Scope as DataScope } from "./Contract.ts"
 import type { Value } from "./Knob.ts"
 import type { Refused } from "./Refused.ts"
 import type { Mode } from "./ServiceMode.ts"
@@ -175,6 +176,8 @@ export type Signal =
       readonly to: string
       readonly reason: string
     })
+  /** A method answers for its caller, and nobody said who that is: nothing is remembered, nothing remembered is found. */
+  | (Labels & { readonly _tag: "CallerUnknown"; readonly scope: DataScope })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
   /** A fallback answered: which step, why, and how its downstream does at the time. */
   | (Labels & {

@@ -48,6 +48,7 @@ const levels = {
   CircuitChanged: "Warn",
   AnswerDegraded: "Warn",
   ContractViolated: "Error",
+  CallerUnknown: "Error",
   LimitMoved: "Info",
   QuotaSpent: "Warn",
   ModeChanged: "Warn",
@@ -77,7 +78,9 @@ const kindOf = (signal: Logged): string | undefined =>
     ? `${signal.downstream}/${signal.method}/${signal.policy} ${signal.reason} ${signal.dark}`
     : signal._tag === "AnswerDegraded"
       ? `${signal.downstream}/${signal.method} ${signal.quality} ${signal.reason}`
-      : undefined
+      : signal._tag === "CallerUnknown"
+        ? `${signal.downstream}/${signal.method} caller`
+        : undefined
 
 /** Lets one of those alike pass per second, with the number of those that were held back before it. */
 const thinned = () => {

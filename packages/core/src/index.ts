@@ -7,6 +7,7 @@
 export * as Attempt from "./Attempt.ts"
 export * as Answer from "./answer/index.ts"
 export * as Call from "./Call.ts"
+export * as Caller from "./Caller.ts"
 export * as CallKey from "./CallKey.ts"
 export * as Composition from "./Composition.ts"
 export * as Contract from "./Contract.ts"

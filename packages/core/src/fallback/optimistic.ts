@@ -105,8 +105,8 @@ export const optimistic = <A, Payload>(options: {
           observe: (request, value) => {
             if (held.size === 0) return
             const key = request.key()
-            const known = held.get(key)
-            if (known === undefined) return
+            const known = key === undefined ? undefined : held.get(key)
+            if (key === undefined || known === undefined) return
             const { assumed, payload, since, times } = known
             const told =
               reconcile === undefined ||
@@ -121,7 +121,8 @@ export const optimistic = <A, Payload>(options: {
           },
           answer: (request, failure) =>
             Effect.sync(() => {
-              const known = take(request.key(), request.payload, request.now)
+              const key = request.key()
+              const known = key === undefined ? undefined : take(key, request.payload, request.now)
               if (known === undefined) return Option.none()
               known.times++
               return Option.some(

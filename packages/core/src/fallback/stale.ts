@@ -13,7 +13,7 @@ interface Kept {
 }
 
 /**
- * The last good answer to the same payload, if it is not older than `maxAge`:
+ * The last good answer to the same payload (and the same owner, as the contract's `scope` says), if it is not older than `maxAge`:
  * quality `stale`, `asOf` the time at which it was fresh. Keeps `entriesMax`
  * answers and drops the longest unused; fewer take effect at once.
  *
@@ -60,10 +60,14 @@ export const stale = (options: {
           return entry
         }
         return {
-          observe: (request, value) => put(request.key(), { value, asOf: request.now }),
+          observe: (request, value) => {
+            const key = request.key()
+            if (key !== undefined) put(key, { value, asOf: request.now })
+          },
           answer: (request, failure) =>
             Effect.sync(() => {
-              const entry = take(request.key(), request.now)
+              const key = request.key()
+              const entry = key === undefined ? undefined : take(key, request.now)
               return entry === undefined
                 ? Option.none()
                 : Option.some(

@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Result from "effect/Result"
 import * as Answer from "../Answer.ts"
 import { Attempt } from "../Attempt.ts"
+import { Caller } from "../Caller.ts"
 import { CallKey } from "../CallKey.ts"
 import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
@@ -22,6 +23,7 @@ import type { Unavailable } from "../Unavailable.ts"
 import { canonical } from "./canonical.ts"
 import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
+import { ownerOf } from "./owner.ts"
 import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
 import { degrade, fromError, fromFinal } from "./settle.ts"
 
@@ -58,6 +60,9 @@ class LogicalCall implements Fallback.Request, Sent {
   private readonly clock: Clock.Clock
   private readonly startedAt: number
   private readonly callerDeadline: number
+  /** As it began: whoever asks for the key later (a refresh beside the call) may run for somebody else. */
+  private readonly owner: string | undefined
+  private toldUnknown = false
 
   constructor(of: MethodOf, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown) {
     this.of = of
@@ -66,15 +71,38 @@ class LogicalCall implements Fallback.Request, Sent {
     this.clock = fiber.getRef(Clock.Clock)
     this.startedAt = this.now = this.clock.currentTimeMillisUnsafe()
     this.callerDeadline = fiber.getRef(Deadline)
+    const { scope } = of.method
+    this.owner = scope === undefined || scope === "public" ? "" : ownerOf(scope, fiber.getRef(Caller))
   }
 
-  key(): string {
+  key(): string | undefined {
     const { encode, id, row } = this.of
-    return `${id}/${row.method} ${canonical(encode(this.payload))}`
+    const owner = this.known()
+    return owner === undefined ? undefined : `${id}/${row.method} ${owner}${canonical(encode(this.payload))}`
   }
 
   idempotencyKey(): string | undefined {
-    return this.of.method.idempotencyKey?.(this.payload)
+    const key = this.of.method.idempotencyKey?.(this.payload)
+    if (key === undefined) return undefined
+    const owner = this.known()
+    // A queue takes the second request with a key for the first again: keys of two owners are two.
+    return owner === undefined ? undefined : `${owner}${key}`
+  }
+
+  /** The owner of the answer; where nobody knows him, nothing is kept nor found, and somebody is told. */
+  private known(): string | undefined {
+    const { method, row } = this.of
+    if (this.owner === undefined && !this.toldUnknown && row.bus.active) {
+      this.toldUnknown = true
+      row.bus.emit({
+        _tag: "CallerUnknown",
+        at: this.clock.currentTimeMillisUnsafe(),
+        downstream: row.downstream,
+        method: row.method,
+        scope: method.scope ?? "public"
+      })
+    }
+    return this.owner
   }
 
   run(): AnyEffect {
