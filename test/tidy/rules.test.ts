@@ -57,6 +57,18 @@ const planted: ReadonlyArray<readonly [rule: string, path: string, bad: string, 
   ["importDirections", http, 'import { x } from "../../core/src/Call.ts"', 'import { Call } from "@failsoft/core"'],
   [
     "importDirections",
+    "packages/http/src/testing/X.ts",
+    'import { Fake } from "@failsoft/core/testing"',
+    'import { Player } from "@failsoft/core/testing/faults"'
+  ],
+  [
+    "importDirections",
+    http,
+    'import { Player } from "@failsoft/core/testing/faults"',
+    'import { Call } from "@failsoft/core"'
+  ],
+  [
+    "importDirections",
     example,
     'import { x } from "@failsoft/core/internal"',
     'import { x } from "@failsoft/core/testing"'

@@ -52,14 +52,19 @@ export const importDirections: Rule = (file) => {
   if (path.startsWith("packages/http/src/")) {
     return forbid(
       file,
-      (of) => !/(^|\/)(core|examples)\/src\//.test(of) && !/^@failsoft\/(core\/.+|http|examples)/.test(of),
+      (of) =>
+        !/(^|\/)(core|examples)\/src\//.test(of) &&
+        (!/^@failsoft\/(core\/.+|http|examples)/.test(of) ||
+          // Servers that fail on purpose stand apart, behind an entry point of their own.
+          (path.startsWith("packages/http/src/testing/") && of === "@failsoft/core/testing/faults")),
       "http knows core by its public entry only"
     )
   }
   if (path.startsWith("packages/examples/src/")) {
     return forbid(
       file,
-      (of) => !/(^|\/)(core|http)\/src\//.test(of) && !/^@failsoft\/(core|http)\/(?!testing(\/node)?$)/.test(of),
+      (of) =>
+        !/(^|\/)(core|http)\/src\//.test(of) && !/^@failsoft\/(core|http)\/(?!testing(\/node|\/faults)?$)/.test(of),
       "examples know core and http by their public entries only"
     )
   }

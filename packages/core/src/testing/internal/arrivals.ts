@@ -1,6 +1,7 @@
 /** When requests come, and when their callers go away. */
 import { choices, draw } from "../Draw.ts"
-import type { Disturbance } from "../Fault.ts"
+import type { Plan } from "../Fault.ts"
+import { leavesAfter } from "../Player.ts"
 import type { Traffic } from "../Traffic.ts"
 
 /** One request that comes. */
@@ -45,18 +46,8 @@ export const arrivals = (traffic: ReadonlyArray<Traffic<never>>, { seed, lengthM
 }
 
 /** The callers whom a plan sends away. */
-export const disturbed = (
-  of: ReadonlyArray<Arrival>,
-  disturbances: ReadonlyArray<Disturbance>,
-  seed: number
-): ReadonlyArray<Arrival> => {
-  const aborts = disturbances.flatMap((one) => (one.kind === "abort" ? [one] : []))
-  if (aborts.length === 0) return of
-  return of.map((arrival) => {
-    const abort = aborts.find(
-      ({ from, until, percent }) =>
-        from <= arrival.at && arrival.at < until && draw(seed, arrival.id, "abort") * 100 < percent
-    )
-    return abort === undefined ? arrival : { ...arrival, abortAfter: abort.afterMillis }
+export const disturbed = (of: ReadonlyArray<Arrival>, plan: Plan, seed: number): ReadonlyArray<Arrival> =>
+  of.map((arrival) => {
+    const abortAfter = leavesAfter(plan, seed, arrival)
+    return abortAfter === undefined ? arrival : { ...arrival, abortAfter }
   })
-}

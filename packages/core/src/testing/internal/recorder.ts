@@ -15,10 +15,11 @@ import { Refused } from "../../Refused.ts"
 import type { RegisteredRow } from "../../Settings.ts"
 import type { Signal } from "../../Signal.ts"
 import { Unavailable } from "../../Unavailable.ts"
+import type { Met } from "../Player.ts"
 import type * as Trace from "../Trace.ts"
 import type { Judgement, Traffic } from "../Traffic.ts"
 import type { Arrival } from "./arrivals.ts"
-import { CurrentRequest, type Met } from "./interpreter.ts"
+import { CurrentRequest } from "./interpreter.ts"
 
 type Raw = Effect.Effect<unknown, unknown>
 

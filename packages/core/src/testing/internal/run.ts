@@ -19,6 +19,7 @@ import * as Signal from "../../Signal.ts"
 import { type Choices, choices, draw } from "../Draw.ts"
 import type { Fake } from "../Fake.ts"
 import type { Plan } from "../Fault.ts"
+import * as Player from "../Player.ts"
 import * as Pump from "../Pump.ts"
 import type * as Trace from "../Trace.ts"
 import type { Traffic } from "../Traffic.ts"
@@ -49,14 +50,6 @@ const anyTransient = { cause: "connection_terminated", applied: "unknown" } as c
 /** After the last request this long, so that background work comes to its end. */
 const settleMillis = 10_000
 
-/** The moment at which nothing of a plan is left. */
-export const endOf = ({ faults, disturbances = [] }: Plan): number =>
-  Math.max(
-    0,
-    ...faults.map(({ until, recoverMillis = 0 }) => until + recoverMillis),
-    ...disturbances.map((of) => (of.kind === "abort" ? of.until : of.from))
-  )
-
 /** Runs a case. */
 export const run = (setup: Setup, of: Case): Trace.Trace => {
   const pump = Pump.make({
@@ -78,7 +71,7 @@ export const run = (setup: Setup, of: Case): Trace.Trace => {
     signals: recorder.signals,
     policies: world.policies,
     methods: world.methods,
-    faultsEndAt: endOf(of.plan),
+    faultsEndAt: Player.endOf(of.plan),
     endedAt: pump.elapsedMillis(),
     left: world.left,
     deadlockAt: ended._tag === "Deadlock" ? ended.atMillis : undefined,
@@ -160,7 +153,9 @@ class World {
           return settings.register(rows)
         }
       }
-      const interpreter = new Interpreter(this.of.plan, this.of.seed, this.pump.elapsedMillis)
+      const interpreter = new Interpreter(
+        Player.make(this.of.plan, { seed: this.of.seed, elapsedMillis: this.pump.elapsedMillis })
+      )
       let below: Context.Context<never> = Context.empty().pipe(
         Context.add(Signal.Bus, bus),
         Context.add(Settings.Registry, registry),
@@ -215,7 +210,7 @@ class World {
   private drive(services: Context.Context<never>) {
     const { plan, arrivals, seed } = this.of
     return Effect.gen({ self: this }, function* () {
-      for (const arrival of disturbed(arrivals, plan.disturbances ?? [], seed)) {
+      for (const arrival of disturbed(arrivals, plan, seed)) {
         const wait = arrival.at - this.pump.elapsedMillis()
         if (wait > 0) yield* Effect.sleep(wait)
         yield* this.begin(arrival, services)
