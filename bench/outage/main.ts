@@ -1,0 +1,59 @@
+/**
+ * `npm run bench:outage`: the same small service in five builds, each a process, before
+ * downstreams that fail by a plan. Prints Markdown, writes `bench/results/outage.json`
+ * and a picture per trace. docs/outage-race.md says how it is measured.
+ *
+ * `BENCH_ROUNDS` (3), `BENCH_TRACES` and `BENCH_BUILDS` (names, separated by commas).
+ */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { buildNames } from "./builds/index.ts"
+import { startDownstreams } from "./child.ts"
+import { enter, type Result, race } from "./race.ts"
+import { report } from "./report.ts"
+import { traces } from "./traces.ts"
+
+const rounds = Number(process.env["BENCH_ROUNDS"] ?? 3)
+const chosen = <A extends string>(variable: string, all: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const wanted = process.env[variable]?.split(",")
+  return wanted === undefined ? all : all.filter((name) => wanted.includes(name))
+}
+const run = traces.filter(({ name }) =>
+  chosen(
+    "BENCH_TRACES",
+    traces.map((trace) => trace.name)
+  ).includes(name)
+)
+
+const progress = (text: string) => process.stderr.write(`\r${text.padEnd(70)}`)
+
+const results = new Map<string, Array<Result>>(run.map(({ name }) => [name, []]))
+process.once("SIGINT", () => process.exit(130))
+process.once("SIGTERM", () => process.exit(143))
+const downstreams = await startDownstreams(chosen("BENCH_BUILDS", buildNames))
+try {
+  // A service has its regions for life: those traces have processes of their own.
+  for (const regions of [false, true]) {
+    const heat = run.filter((trace) => trace.regions === regions)
+    if (heat.length === 0) continue
+    progress("warming up")
+    const entrants = await enter(downstreams.of, regions)
+    for (let round = 1; round <= rounds; round++) {
+      for (const trace of heat) {
+        progress(`round ${round} of ${rounds}: ${trace.name}`)
+        results.get(trace.name)?.push(await race(trace, round, entrants))
+      }
+    }
+    for (const { build } of entrants) build.stop()
+  }
+} finally {
+  downstreams.stop()
+  progress("")
+}
+
+console.log(report(results))
+
+const folder = fileURLToPath(new URL("../results", import.meta.url))
+mkdirSync(folder, { recursive: true })
+const result = { node: process.version, rounds, date: new Date().toISOString(), traces: Object.fromEntries(results) }
+writeFileSync(`${folder}/outage.json`, `${JSON.stringify(result, null, 1)}\n`)
