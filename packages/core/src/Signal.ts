@@ -36,6 +36,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Quality } from "./Answer.ts"
 import type { Scope as DataScope } from "./Contract.ts"
+import type { DarkResult } from "./Flag.ts"
 import type { Value } from "./Knob.ts"
 import type { Refused } from "./Refused.ts"
 import type { Mode } from "./ServiceMode.ts"
@@ -187,6 +188,15 @@ export type Signal =
       readonly step?: string
       readonly seen?: Seen
     })
+  /** One side of a rollout answered: which flag, which side, and its step. */
+  | (Labels & {
+      readonly _tag: "VariantAnswered"
+      readonly flag: string
+      readonly variant: "stable" | "candidate"
+      readonly step: string
+    })
+  /** The candidate of a rollout ran in the dark: how it compared with what was answered. */
+  | (Labels & { readonly _tag: "DarkCompared"; readonly flag: string; readonly result: DarkResult })
   /** What the service as a whole can do has changed: `downstream` is the service, `causes` are the methods that are lost. */
   | (Labels & {
       readonly _tag: "ModeChanged"

@@ -4,9 +4,9 @@
  * **Details**
  *
  * A refusal, a change of a circuit, a degraded answer, a violated contract, a moved
- * limit and a changed setting each become one line with their fields as annotations;
- * a refusal's record is the same as in its error, its span event and its problem
- * body. Lines are written by a fiber of their own behind a bounded buffer, so a slow
+ * limit, a changed setting and a candidate that differs in the dark each become one
+ * line with their fields as annotations; a refusal's record is the same as in its
+ * error, its span event and its problem body. Lines are written by a fiber of their own behind a bounded buffer, so a slow
  * log loses lines and says how many, and no call waits for it. Under overload a
  * service refuses more than it answers: of refusals alike in downstream, method,
  * policy and reason, at most one a second is written, with the number of those that
@@ -51,6 +51,7 @@ const levels = {
   CallerUnknown: "Error",
   LimitMoved: "Info",
   QuotaSpent: "Warn",
+  DarkCompared: "Info",
   ModeChanged: "Warn",
   SettingChanged: "Info"
 } as const
@@ -61,7 +62,8 @@ const levelOf = (signal: Logged) =>
 
 type Logged = Extract<Signal, { readonly _tag: keyof typeof levels }>
 
-const isLogged = (signal: Signal): signal is Logged => signal._tag in levels
+const isLogged = (signal: Signal): signal is Logged =>
+  signal._tag in levels && !(signal._tag === "DarkCompared" && signal.result === "same")
 
 /** The fields of a line: those of the signal, and the record of a refusal. */
 const fields = (signal: Logged): Record<string, unknown> => {
@@ -80,7 +82,9 @@ const kindOf = (signal: Logged): string | undefined =>
       ? `${signal.downstream}/${signal.method} ${signal.quality} ${signal.reason}`
       : signal._tag === "CallerUnknown"
         ? `${signal.downstream}/${signal.method} caller`
-        : undefined
+        : signal._tag === "DarkCompared"
+          ? `${signal.downstream}/${signal.method} ${signal.flag} ${signal.result}`
+          : undefined
 
 /** Lets one of those alike pass per second, with the number of those that were held back before it. */
 const thinned = () => {

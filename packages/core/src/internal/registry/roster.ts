@@ -10,21 +10,23 @@ import type { Cell, Placed, Registration, Turnable } from "./cell.ts"
 export class Roster {
   readonly cells = new Map<string, Cell>()
   private readonly byValues = new Map<Facts, Map<string, Cell>>()
-  private readonly downstreams = new Set<string>()
+  /** `downstream/method` of all rows. */
+  private readonly taken = new Set<string>()
 
   names(): ReadonlyArray<string> {
     return [...this.cells.keys()]
   }
 
   add(given: ReadonlyArray<RegisteredRow>, now: number): Registration {
-    const name = this.freeName(given[0]?.row.downstream ?? "")
-    this.downstreams.add(name)
+    const methods = given.map(({ row }) => row.method)
+    const name = this.freeName(given[0]?.row.downstream ?? "", methods)
+    for (const method of methods) this.taken.add(`${name}/${method}`)
     return { name, rows: given.map((row) => this.place(row, name, now)) }
   }
 
   /** The cells that rows of other rings still have; `pass` is told of each name that goes, and of one that stays. */
   remove({ name, rows }: Registration, pass: (name: string, heir: string) => void): ReadonlySet<Cell> {
-    this.downstreams.delete(name)
+    for (const { row } of rows) this.taken.delete(`${name}/${row.method}`)
     const left = new Set<Cell>()
     for (const row of rows) for (const cell of row.cells) cell.rows.delete(row)
     for (const cell of new Set(rows.flatMap((row) => row.cells))) {
@@ -41,10 +43,12 @@ export class Roster {
     return left
   }
 
-  private freeName(name: string): string {
-    if (!this.downstreams.has(name)) return name
+  /** Those who share nothing but the name, as flags do, have no need of a number. */
+  private freeName(name: string, methods: ReadonlyArray<string>): string {
+    const isFree = (of: string) => !methods.some((method) => this.taken.has(`${of}/${method}`))
+    if (isFree(name)) return name
     let nth = 2
-    while (this.downstreams.has(`${name}#${nth}`)) nth++
+    while (!isFree(`${name}#${nth}`)) nth++
     return `${name}#${nth}`
   }
 
