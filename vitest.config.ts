@@ -18,6 +18,7 @@ export default defineConfig({
       project("laws", ["test/laws/**/*.test.ts"], { testTimeout: 60_000 }),
       project("simulation", ["test/simulation/**/*.test.ts"], { testTimeout: 120_000 }),
       project("conformance", ["test/conformance/**/*.test.ts"], { testTimeout: 60_000 }),
+      project("mutation", ["test/mutation/**/*.test.ts"], { testTimeout: 120_000 }),
       project("tidy", ["test/tidy/**/*.test.ts"], { testTimeout: 30_000 }),
       project("docs", ["test/docs/**/*.test.ts"], { testTimeout: 120_000 }),
       // Scenarios start real processes and wait for real sockets: one file at a time.
