@@ -49,15 +49,23 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Str from "effect/String"
+import type { Cache } from "./Cache.ts"
 import type { InvalidComposition } from "./Composition.ts"
 import type * as Contract from "./Contract.ts"
+import type { Write } from "./cache/client.ts"
 import type { Fallback } from "./Fallback.ts"
 import type * as Check from "./internal/check.ts"
 import type { Description } from "./internal/description.ts"
 import * as ring from "./internal/ring.ts"
 import type { Policy } from "./Policy.ts"
 
-export type { Description, MethodDescription, PolicyDescription, StepDescription } from "./internal/description.ts"
+export type {
+  CacheDescription,
+  Description,
+  MethodDescription,
+  PolicyDescription,
+  StepDescription
+} from "./internal/description.ts"
 
 /**
  * The identifier of a downstream's raw calls in an effect's requirements.
@@ -71,7 +79,8 @@ export interface Transport<out Id extends string> {
 
 /**
  * The table of a ring: a policy for each method, a fallback for those that degrade,
- * and the key of a call for policies that keep a state per key.
+ * the key of a call for policies that keep a state per key, a cache, and what a write
+ * does to the caches.
  *
  * @category models
  * @since 0.1.0
@@ -82,6 +91,10 @@ export type Table<M extends Contract.Methods> = {
     readonly fallback?: Fallback<Contract.SuccessOf<M[K]>, Contract.PayloadOf<M[K]>>
     /** Whose call it is, for policies with a state per key: a tenant, a host, a carrier. */
     readonly key?: (payload: Contract.PayloadOf<M[K]>) => string
+    /** What answers before the policies are asked; `safe` methods only. */
+    readonly cache?: Cache<Contract.SuccessOf<M[K]>, Contract.PayloadOf<M[K]>, Contract.PermanentOf<M[K]>>
+    /** What the caches of this client forget or learn once the downstream has answered. */
+    readonly writes?: (payload: Contract.PayloadOf<M[K]>, answer: Contract.SuccessOf<M[K]>) => ReadonlyArray<Write<M>>
   }
 }
 

@@ -146,19 +146,21 @@ const explained = (downstream: string, method: MethodDescription, options: Optio
   const fallbacks = method.fallback.map(
     ({ kind, quality, knobs }) => `${kind} (${quality})${knobs["enabled"] === false ? " [off]" : ""}`
   )
+  const cached = method.cache === undefined ? [] : [policyInWords(method.cache)]
   const upstream = options.upstreamLoad ?? 1
   return {
     name: method.name,
     idempotency: method.idempotency,
     onOutage: method.onOutage,
-    picture: [...(fallbacks.length > 0 ? [`fallback ${fallbacks.join(", ")}`] : []), ...steps].join(" > "),
+    picture: [...(fallbacks.length > 0 ? [`fallback ${fallbacks.join(", ")}`] : []), ...cached, ...steps].join(" > "),
     steps,
-    settings: [...method.policies, ...method.fallback].flatMap(({ address, knobs, origins }) =>
-      Object.entries(knobs).map(([knob, value]) => ({
-        name: `${address}.${knob}`,
-        value,
-        origin: origins[knob] ?? "code"
-      }))
+    settings: [...method.policies, ...method.fallback, ...(method.cache === undefined ? [] : [method.cache])].flatMap(
+      ({ address, knobs, origins }) =>
+        Object.entries(knobs).map(([knob, value]) => ({
+          name: `${address}.${knob}`,
+          value,
+          origin: origins[knob] ?? "code"
+        }))
     ),
     worstLatencyMillis: Number.isFinite(method.worstLatencyMillis) ? method.worstLatencyMillis : null,
     worstLoad: upstream * method.worstLoad,
@@ -167,15 +169,25 @@ const explained = (downstream: string, method: MethodDescription, options: Optio
       ...method.warnings,
       ...amplification(method, upstream),
       ...tooSmall(method, options),
-      ...withoutFallback(method)
+      ...withoutFallback(method),
+      ...withoutStore(method)
     ]
   }
 }
 
 /** A `degrade` method always keeps a step that answers. */
-const withoutFallback = ({ fallback, onOutage }: MethodDescription): ReadonlyArray<string> =>
-  onOutage === "degrade-or-fail" && fallback.every(({ knobs }) => knobs["enabled"] === false)
+const withoutFallback = ({ cache, fallback, onOutage }: MethodDescription): ReadonlyArray<string> =>
+  onOutage === "degrade-or-fail" && !servesStale(cache) && fallback.every(({ knobs }) => knobs["enabled"] === false)
     ? ["every step of the fallback is off: an outage fails the calls"]
+    : []
+
+const servesStale = (cache: MethodDescription["cache"]): boolean =>
+  cache !== undefined && cache.knobs["mode"] === "on" && Number(cache.knobs["staleIfErrorMillis"]) > 0
+
+/** A cache that is asked to keep what it holds beyond the process, and has nowhere to. */
+const withoutStore = ({ cache }: MethodDescription): ReadonlyArray<string> =>
+  cache?.knobs["durable"] === true && cache.state["store"] === "none"
+    ? [`${cache.name} is durable and has no store: it is kept in memory only; provide Cache.layerStore to the ring`]
     : []
 
 const retries = ({ policies }: MethodDescription): ReadonlyArray<PolicyDescription> =>

@@ -49,6 +49,23 @@ export interface Entry {
 }
 
 /**
+ * What a cache did for one call: whose, how, how old its answer is and what is left
+ * of its fresh lifetime (below zero where it is stale), in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CacheUse {
+  readonly downstream: string
+  readonly method: string
+  /** Answered from the cache, stale because the downstream had no answer, or forwarded to it. */
+  readonly status: "hit" | "stale-if-error" | "miss" | "collapsed" | "bypass"
+  readonly ageMillis?: number
+  readonly ttlMillis?: number
+  readonly reason?: string
+}
+
+/**
  * The journal of one request.
  *
  * @category models
@@ -58,6 +75,9 @@ export interface RequestJournal {
   readonly entries: () => ReadonlyArray<Entry>
   readonly dropped: () => number
   readonly add: (entry: Entry) => void
+  /** What caches did, in the order of the calls. */
+  readonly cacheUses: () => ReadonlyArray<CacheUse>
+  readonly addCacheUse: (use: CacheUse) => void
 }
 
 /**
@@ -95,6 +115,7 @@ export const make: Effect.Effect<RequestJournal> = Effect.sync(() => makeUnsafe(
  */
 export const makeUnsafe = (): RequestJournal => {
   const entries: Array<Entry> = []
+  let uses: Array<CacheUse> | undefined
   let dropped = 0
   return {
     entries: () => entries.slice(),
@@ -102,6 +123,11 @@ export const makeUnsafe = (): RequestJournal => {
     add: (entry) => {
       if (entries.length < entriesMax) entries.push(entry)
       else dropped++
+    },
+    cacheUses: () => uses ?? [],
+    addCacheUse: (use) => {
+      uses ??= []
+      if (uses.length < entriesMax) uses.push(use)
     }
   }
 }

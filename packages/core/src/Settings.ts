@@ -68,6 +68,7 @@ import * as FiberHandle from "effect/FiberHandle"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import type * as Cache from "./Cache.ts"
 import type { OnOutage } from "./Contract.ts"
 import type * as Fallback from "./Fallback.ts"
 import { type Edit, Registry as State } from "./internal/registry.ts"
@@ -190,6 +191,19 @@ export interface RegisteredRow {
   readonly budgetMillis: number
   readonly parts: Policy.Built["parts"]
   readonly fallback?: RegisteredFallback
+  readonly cache?: RegisteredCache
+}
+
+/**
+ * The living cache of a registered row, and what the contract promises in an outage.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RegisteredCache {
+  readonly onOutage: OnOutage
+  readonly part: Cache.Part
+  readonly instance: Cache.Instance
 }
 
 /**

@@ -197,6 +197,32 @@ export type Signal =
     })
   /** The candidate of a rollout ran in the dark: how it compared with what was answered. */
   | (Labels & { readonly _tag: "DarkCompared"; readonly flag: string; readonly result: DarkResult })
+  /** A cache answered with what counts as fresh. With `dark` it only would have, and `differs` says whether that was another answer. */
+  | (Labels & {
+      readonly _tag: "CacheHit"
+      readonly ageMillis: number
+      readonly kind: "answer" | "permanent"
+      readonly dark: boolean
+      readonly differs?: boolean
+    })
+  /** A cache answered with what is stale: while it is refreshed, or because the downstream had no answer. */
+  | (Labels & {
+      readonly _tag: "CacheStaleHit"
+      readonly ageMillis: number
+      readonly on: "revalidating" | "error"
+      readonly reason: string
+    })
+  /** A cache had to load; `collapsed` waits for a load that was under way. */
+  | (Labels & {
+      readonly _tag: "CacheMiss"
+      readonly why: "absent" | "expired"
+      readonly collapsed: boolean
+    })
+  /** A cache did not keep an entry, and why: for want of room, or because it cannot be written or read as the contract says. */
+  | (Labels & {
+      readonly _tag: "CacheDropped"
+      readonly why: "full" | "too-large" | "too-many-tags" | "unencodable" | "undecodable"
+    })
   /** What the service as a whole can do has changed: `downstream` is the service, `causes` are the methods that are lost. */
   | (Labels & {
       readonly _tag: "ModeChanged"

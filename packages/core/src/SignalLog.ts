@@ -52,6 +52,7 @@ const levels = {
   LimitMoved: "Info",
   QuotaSpent: "Warn",
   DarkCompared: "Info",
+  CacheDropped: "Info",
   ModeChanged: "Warn",
   SettingChanged: "Info"
 } as const
@@ -84,7 +85,9 @@ const kindOf = (signal: Logged): string | undefined =>
         ? `${signal.downstream}/${signal.method} caller`
         : signal._tag === "DarkCompared"
           ? `${signal.downstream}/${signal.method} ${signal.flag} ${signal.result}`
-          : undefined
+          : signal._tag === "CacheDropped"
+            ? `${signal.downstream}/${signal.method} ${signal.why}`
+            : undefined
 
 /** Lets one of those alike pass per second, with the number of those that were held back before it. */
 const thinned = () => {

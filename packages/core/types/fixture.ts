@@ -17,6 +17,7 @@ export class Shop extends Downstream.Service<Shop>()(
   {
     show: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade" }),
     peek: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade-or-fail" }),
+    ask: Contract.method({ ...shape, idempotency: "safe", onOutage: "fail" }),
     charge: Contract.method({ ...shape, idempotency: "keyed", idempotencyKey: ({ id }) => id, onOutage: "fail" }),
     send: Contract.method({ ...shape, idempotency: "keyed", idempotencyKey: ({ id }) => id, onOutage: "degrade" }),
     shout: Contract.method({ ...shape, idempotency: "unsafe", onOutage: "fail" })

@@ -1,4 +1,4 @@
-import { Contract, Fallback, Policy, Transient } from "@failsoft/core"
+import { Cache, Contract, Fallback, Policy, Transient } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import { CircuitBreaker, RateLimiter } from "effect/persistence"
 import * as Schema from "effect/Schema"
@@ -8,7 +8,7 @@ import { Shop, Undeclared } from "./fixture.ts"
 const standard = { policy: Policy.standard() }
 const total = { ...standard, fallback: Fallback.value(0) }
 const once = { policy: Policy.standardOnce() }
-const good = { show: total, peek: total, charge: standard, send: total, shout: once }
+const good = { show: total, peek: total, ask: standard, charge: standard, send: total, shout: once }
 
 test("the sound table compiles", () => {
   expect(Shop.layer).type.toBeCallableWith(good)
@@ -101,7 +101,7 @@ test("an enqueueing fallback on a method that is not keyed", () => {
 
 test("an undeclared error of a transport", () => {
   const answer = () => Effect.succeed(1)
-  const calls = { show: answer, peek: answer, charge: answer, send: answer, shout: answer }
+  const calls = { show: answer, peek: answer, ask: answer, charge: answer, send: answer, shout: answer }
   expect(Shop.transport).type.toBeCallableWith(calls)
   // @ts-expect-error 'Undeclared' is not assignable
   Shop.transport({ ...calls, show: () => Effect.fail(new Undeclared()) })
@@ -115,6 +115,56 @@ test("a fallback of the wrong type", () => {
   })
   // @ts-expect-error Property 'name' is missing
   Shop.layer({ ...good, peek: { ...standard, fallback: wrong } })
+})
+
+test("a cache on a method that is not safe", () => {
+  const cache = Cache.make({ fresh: "1 minute", entriesMax: 10 })
+  expect(Shop.layer).type.toBeCallableWith({ ...good, show: { ...total, cache }, peek: { ...total, cache } })
+  // @ts-expect-error the method 'charge' is keyed: only safe methods can be cached
+  Shop.layer({ ...good, charge: { ...standard, cache } })
+  // @ts-expect-error the method 'send' is keyed: only safe methods can be cached
+  Shop.layer({ ...good, send: { ...total, cache } })
+  // @ts-expect-error the method 'shout' is unsafe: only safe methods can be cached
+  Shop.layer({ ...good, shout: { ...once, cache } })
+})
+
+test("a stale answer where the contract says that the method fails", () => {
+  expect(Shop.layer).type.toBeCallableWith({
+    ...good,
+    ask: { ...standard, cache: Cache.make({ fresh: "1 minute", negative: "1 second", entriesMax: 10 }) }
+  })
+  // @ts-expect-error the method 'ask' fails in an outage by its contract: its callers could not see that an answer is stale
+  Shop.layer({ ...good, ask: { ...standard, cache: Cache.make({ fresh: 1, staleIfError: 1, entriesMax: 10 }) } })
+  const refreshed = Cache.make({ fresh: 1, staleWhileRevalidate: 1, entriesMax: 10 })
+  // @ts-expect-error the method 'ask' fails in an outage by its contract
+  Shop.layer({ ...good, ask: { ...standard, cache: refreshed } })
+  const anything: Cache.Cache<unknown, unknown, unknown> = Cache.make({ fresh: 1, entriesMax: 10 })
+  // @ts-expect-error the method 'ask' fails in an outage by its contract
+  Shop.layer({ ...good, ask: { ...standard, cache: anything } })
+})
+
+test("a cache that outlives the outage is the fallback of a method that may fail, and not of one that must answer", () => {
+  const cache = Cache.make({ fresh: 1, staleIfError: "1 day", entriesMax: 10 })
+  expect(Shop.layer).type.toBeCallableWith({ ...good, peek: { ...standard, cache } })
+  // @ts-expect-error the method 'show' degrades in an outage: give its row a fallback
+  Shop.layer({ ...good, show: { ...standard, cache } })
+  // @ts-expect-error the method 'peek' degrades in an outage: give its row a fallback
+  Shop.layer({ ...good, peek: { ...standard, cache: Cache.make({ fresh: 1, entriesMax: 10 }) } })
+})
+
+test("a cache for other payloads, and a write to a method that is not there", () => {
+  const wrong = Cache.make({ fresh: 1, entriesMax: 10, tags: (payload: { readonly name: string }) => [payload.name] })
+  // @ts-expect-error Property 'name' is missing
+  Shop.layer({ ...good, show: { ...total, cache: wrong } })
+  expect(Shop.layer).type.toBeCallableWith({
+    ...good,
+    charge: {
+      ...standard,
+      writes: ({ id }: { readonly id: string }) => [{ invalidate: "show", payload: { id } }]
+    }
+  })
+  // @ts-expect-error is not assignable
+  Shop.layer({ ...good, charge: { ...standard, writes: () => [{ invalidate: "shwo", payload: { id: "" } }] } })
 })
 
 test("the key of a keyed method", () => {

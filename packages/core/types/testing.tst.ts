@@ -8,6 +8,7 @@ import { Shop } from "./fixture.ts"
 const layer = Shop.layer({
   show: { policy: Policy.standard(), fallback: Fallback.value(0) },
   peek: { policy: Policy.standard(), fallback: Fallback.value(0) },
+  ask: { policy: Policy.standard() },
   charge: { policy: Policy.standard() },
   send: { policy: Policy.standard(), fallback: Fallback.value(0) },
   shout: { policy: Policy.standardOnce() }

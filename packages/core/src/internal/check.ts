@@ -3,6 +3,7 @@
  * type of its policy or fallback becomes a sentence, which the compiler prints in
  * the last line of its message.
  */
+import type { Cache } from "../Cache.ts"
 import type * as Contract from "../Contract.ts"
 import type { Fallback } from "../Fallback.ts"
 import type { MarksOf } from "../Policy.ts"
@@ -15,7 +16,22 @@ export type Checked<M extends Contract.Methods, T> = {
 } & { readonly [K in Exclude<keyof T, keyof M> & string]: `the contract has no method '${K}'` }
 
 type CheckedRow<Name extends string, M extends Contract.Method, Row> = CheckedPolicy<Name, M, Row> &
-  CheckedFallback<Name, M, Row>
+  CheckedFallback<Name, M, Row> &
+  CheckedCache<Name, M, Row>
+
+type CacheMarks<Row> = Row extends { readonly cache: Cache<infer _A, infer _P, infer _E, infer Marks> } ? Marks : never
+
+type CheckedCache<Name extends string, M extends Contract.Method, Row> = Row extends { readonly cache: unknown }
+  ? M["idempotency"] extends "safe"
+    ? M["onOutage"] extends "fail"
+      ? "stale" extends CacheMarks<Row>
+        ? {
+            readonly cache: `the method '${Name}' fails in an outage by its contract: its callers could not see that an answer is stale, so remove staleWhileRevalidate and staleIfError`
+          }
+        : unknown
+      : unknown
+    : { readonly cache: `the method '${Name}' is ${M["idempotency"]}: only safe methods can be cached` }
+  : unknown
 
 type CheckedPolicy<Name extends string, M extends Contract.Method, Row> = Row extends { readonly policy: infer P }
   ? M["idempotency"] extends "unsafe"
@@ -45,9 +61,11 @@ type CheckedFallback<Name extends string, M extends Contract.Method, Row> = M["o
             readonly fallback: `the method '${Name}' is not keyed: a queue may deliver it twice, so Fallback.enqueue needs an idempotency key`
           }
       : CheckedTotal<Name, M, F>
-    : {
-        readonly fallback: `the method '${Name}' degrades in an outage: give its row a fallback`
-      }
+    : "stale" extends (M["onOutage"] extends "degrade-or-fail" ? CacheMarks<Row> : never)
+      ? unknown
+      : {
+          readonly fallback: `the method '${Name}' degrades in an outage: give its row a fallback`
+        }
   : Row extends { readonly fallback: unknown }
     ? {
         readonly fallback: `the method '${Name}' fails in an outage by its contract: remove the fallback, or declare onOutage: "degrade"`

@@ -3,13 +3,14 @@ import { namesOf, warningsOf, worstExtraPerSecond, worstLatencyMillis, worstLoad
 import type { Method } from "../Contract.ts"
 import type { Facts, Part } from "../Policy.ts"
 import type { RegisteredRow, SettingsRegistry } from "../Settings.ts"
+import { cacheName } from "./cache/judge.ts"
 import type { MethodDescription } from "./description.ts"
 import type { Observations } from "./observations.ts"
 import { namesOfSteps } from "./steps.ts"
 
 /** Describes a method under the name that its downstream has in the registry of settings. */
 export const describeMethod = (
-  { row, policy, parts, fallback }: RegisteredRow,
+  { row, policy, parts, fallback, cache }: RegisteredRow,
   { idempotency, onOutage }: Method,
   observations: Observations,
   settings: SettingsRegistry,
@@ -44,6 +45,15 @@ export const describeMethod = (
       quality: step.quality,
       ...knobsAt(stepNames[nth] ?? step.kind, instance.values)
     })),
+    ...(cache === undefined
+      ? {}
+      : {
+          cache: {
+            kind: cache.part.kind,
+            ...knobsAt(cacheName(policy.parts), cache.instance.values),
+            state: cache.instance.state()
+          }
+        }),
     observed: observations.observed
   }
 }

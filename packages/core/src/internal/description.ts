@@ -39,6 +39,22 @@ export interface StepDescription {
 }
 
 /**
+ * The cache of a method: its address as `downstream/method/cache`, its knobs with the
+ * origin of each value, and its live state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CacheDescription {
+  readonly kind: "cache"
+  readonly name: string
+  readonly address: string
+  readonly knobs: Facts
+  readonly origins: Readonly<Record<string, Origin>>
+  readonly state: Facts
+}
+
+/**
  * One method with its policies, outermost first, its fallback's steps, and what
  * was observed of it.
  *
@@ -63,6 +79,7 @@ export interface MethodDescription {
   /** How many of its calls were a retry of another ring. */
   readonly nestedRetries: number
   readonly fallback: ReadonlyArray<StepDescription>
+  readonly cache?: CacheDescription
   readonly observed: Observed
 }
 

@@ -11,21 +11,26 @@ import type * as Fiber from "effect/Fiber"
 import type * as Result from "effect/Result"
 import * as Answer from "../Answer.ts"
 import { Attempt } from "../Attempt.ts"
+import { Demand } from "../Cache.ts"
 import { Caller } from "../Caller.ts"
 import { CallKey } from "../CallKey.ts"
 import type * as Contract from "../Contract.ts"
 import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
+import { Journal } from "../Journal.ts"
 import type { Interceptor, Row } from "../Policy.ts"
 import * as Refused from "../Refused.ts"
 import type { Outcome } from "../Signal.ts"
 import type { Unavailable } from "../Unavailable.ts"
+import type { CacheRow } from "./cache/entry.ts"
+import type { AnyWrite, Caches } from "./cache/handle.ts"
+import type { Found, LivingCache, Loaded } from "./cache/living.ts"
 import { canonical } from "./canonical.ts"
 import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
 import { ownerOf } from "./owner.ts"
 import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
-import { degrade, fromError, fromFinal } from "./settle.ts"
+import { degrade, fromError, fromFinal, told } from "./settle.ts"
 
 /** What the calls of one method have in common. */
 export interface MethodOf {
@@ -42,6 +47,11 @@ export interface MethodOf {
   /** A faithful text form of a payload; throws where there is none. */
   readonly encode: (payload: unknown) => unknown
   readonly observations: Observations
+  /** What answers before the policies are asked, if anything does. */
+  readonly cache: { readonly living: LivingCache; readonly row: CacheRow } | undefined
+  /** What becomes of the caches once a call was answered. */
+  readonly writes: ((payload: unknown, answer: unknown) => ReadonlyArray<AnyWrite>) | undefined
+  readonly caches: Caches
 }
 
 type AnyEffect = Effect.Effect<unknown, unknown>
@@ -49,6 +59,14 @@ type AnyEffect = Effect.Effect<unknown, unknown>
 /** Starts a call of a method. */
 export const start = (of: MethodOf, payload: unknown): AnyEffect =>
   Effect.withFiber((fiber) => new LogicalCall(of, fiber, payload).run())
+
+/** The request that a call in the current fiber would be. */
+export const requestOf = (of: MethodOf, payload: unknown): Effect.Effect<Fallback.Request> =>
+  Effect.withFiber((fiber) => Effect.succeed(new LogicalCall(of, fiber, payload)))
+
+/** A load for a cache: a call with its policies, without its fallback, that always succeeds with how it ended. */
+const load = (of: MethodOf, payload: unknown): Effect.Effect<Loaded> =>
+  Effect.withFiber((fiber) => new LogicalCall(of, fiber, payload).load())
 
 class LogicalCall implements Fallback.Request, Sent {
   readonly payload: unknown
@@ -106,16 +124,14 @@ class LogicalCall implements Fallback.Request, Sent {
   }
 
   run(): AnyEffect {
-    const { observations, row } = this.of
-    const open = () => openRaw(this.of.classifier, this.of.raw, this.payload, this)
-    const call = leaves.openable(
-      Effect.suspend(() => leaves.standalone(open())),
-      open
-    )
-    const settled = Effect.matchEffect(this.of.intercept(call), {
-      onSuccess: (result) => this.settled(result),
-      onFailure: (error) => this.failed(fromError(row, this.of.method, this, error))
-    })
+    const { cache, observations, row } = this.of
+    const settled =
+      cache === undefined
+        ? Effect.matchEffect(this.attempted(), {
+            onSuccess: (result) => this.settled(result),
+            onFailure: (error) => this.failed(fromError(row, this.of.method, this, error))
+          })
+        : this.cached(cache)
     const told = row.bus.active
       ? Effect.onInterrupt(settled, () => Effect.sync(() => this.tell("interrupted")))
       : settled
@@ -124,6 +140,93 @@ class LogicalCall implements Fallback.Request, Sent {
     // A call of its own: whoever calls it may be a retry of another downstream.
     observations.nestedRetries++
     return Effect.provideService(keyed, Attempt, 0)
+  }
+
+  /** As {@link run} for a cache: it observes, and tells nobody; those who wait for it tell of their own calls. */
+  load(): Effect.Effect<Loaded> {
+    const { method, row } = this.of
+    return Effect.match(this.attempted(), {
+      onSuccess: (result): Loaded => {
+        if (result._tag === "Success") {
+          this.answered(result.success)
+          return { kind: "answer", value: result.success }
+        }
+        const failure = fromFinal(row, method, this, result.failure)
+        if (failure !== undefined) return this.lost(failure)
+        this.finally()
+        return { kind: "permanent", value: result.failure }
+      },
+      onFailure: (error) => this.lost(fromError(row, method, this, error))
+    })
+  }
+
+  private attempted(): Effect.Effect<Result.Result<unknown, unknown>, unknown> {
+    const open = () => openRaw(this.of.classifier, this.of.raw, this.payload, this)
+    return this.of.intercept(
+      leaves.openable(
+        Effect.suspend(() => leaves.standalone(open())),
+        open
+      )
+    )
+  }
+
+  private lost(failure: Unavailable): Loaded {
+    this.unanswered(failure)
+    return { kind: "failed", failure }
+  }
+
+  private cached({ living, row }: Exclude<MethodOf["cache"], undefined>): AnyEffect {
+    return Effect.flatMap(
+      living.ask({
+        row,
+        request: this,
+        demand: this.fiber.getRef(Demand),
+        load: load(this.of, this.payload),
+        spent: () => spent(this.of, this)
+      }),
+      (found) => this.found(found)
+    )
+  }
+
+  private found(found: Found): AnyEffect {
+    const { method, observations, row } = this.of
+    this.now = this.clock.currentTimeMillisUnsafe()
+    this.noteCache(found)
+    if (found.kind === "failed") return this.degraded(found.failure)
+    const { asOf, kind, stale, value } = found
+    if (kind === "permanent") {
+      this.tell("permanent")
+      return Effect.fail(value)
+    }
+    if (stale === undefined) {
+      this.tell("answered")
+      return Effect.succeed(method.onOutage === "fail" ? value : { ...Answer.fresh(value), asOf })
+    }
+    const answer = Answer.degraded(value, { quality: "stale", asOf, reason: stale.reason })
+    return Effect.map(told(row, answer, stale.reason, stale.step, observations), () => {
+      this.tell("degraded")
+      return answer
+    })
+  }
+
+  /** For the edge, which tells what caches did. */
+  private noteCache(found: Found): void {
+    const journal = this.fiber.getRef(Journal)
+    if (journal === undefined) return
+    const { downstream, method } = this.of.row
+    if (found.kind === "failed") {
+      journal.addCacheUse({ downstream, method, status: "miss" })
+      return
+    }
+    const { asOf, from, stale, ttlMillis } = found
+    journal.addCacheUse({
+      downstream,
+      method,
+      status: stale?.on === "error" ? "stale-if-error" : from === "load" ? "miss" : from,
+      ...(from === "hit" ? { ageMillis: Math.max(0, this.now - asOf) } : {}),
+      ...(ttlMillis === undefined ? {} : { ttlMillis }),
+      ...(stale === undefined ? {} : { reason: stale.reason })
+    })
   }
 
   private underKey(call: AnyEffect, keyOf: (payload: unknown) => string): AnyEffect {
@@ -137,27 +240,56 @@ class LogicalCall implements Fallback.Request, Sent {
   }
 
   private settled(result: Result.Result<unknown, unknown>): AnyEffect {
-    const { method, observations, row, steps } = this.of
+    const { method, row, writes } = this.of
     if (result._tag === "Success") {
-      this.now = this.clock.currentTimeMillisUnsafe()
-      observations.good(this.now, this.elapsed(this.now))
-      for (const step of steps) observe(step, this, result.success)
+      this.answered(result.success)
       this.tell("answered")
-      return Effect.succeed(method.onOutage === "fail" ? result.success : Answer.fresh(result.success))
+      const answer = Effect.succeed(method.onOutage === "fail" ? result.success : Answer.fresh(result.success))
+      return writes === undefined ? answer : Effect.andThen(this.written(writes, result.success), answer)
     }
     const failure = fromFinal(row, method, this, result.failure)
     if (failure !== undefined) return this.failed(failure)
-    this.now = this.clock.currentTimeMillisUnsafe()
-    observations.permanent(this.now)
+    this.finally()
     this.tell("permanent")
     return Effect.fail(result.failure)
   }
 
+  /** The downstream has confirmed: what is cached of it follows, before its caller goes on. */
+  private written(writes: Exclude<MethodOf["writes"], undefined>, answer: unknown): Effect.Effect<void> {
+    const { caches, row } = this.of
+    return Effect.suspend(() => caches.write(writes(this.payload, answer))).pipe(
+      Effect.uninterruptible,
+      Effect.catchCause((cause) =>
+        Effect.logError(`what ${row.downstream}/${row.method} writes to the caches ended with a defect`, cause)
+      )
+    )
+  }
+
+  private answered(value: unknown): void {
+    const { observations, steps } = this.of
+    this.now = this.clock.currentTimeMillisUnsafe()
+    observations.good(this.now, this.elapsed(this.now))
+    for (const step of steps) observe(step, this, value)
+  }
+
+  private finally(): void {
+    this.now = this.clock.currentTimeMillisUnsafe()
+    this.of.observations.permanent(this.now)
+  }
+
   private failed(failure: Unavailable): AnyEffect {
-    const { method, observations, row, steps } = this.of
+    this.unanswered(failure)
+    return this.degraded(failure)
+  }
+
+  private unanswered(failure: Unavailable): void {
     this.now = this.clock.currentTimeMillisUnsafe()
     if (failure.refusal !== undefined) this.traceRefusal(failure.refusal)
-    if (this.saysSomething(failure)) observations.bad(this.now, failure.reason)
+    if (this.saysSomething(failure)) this.of.observations.bad(this.now, failure.reason)
+  }
+
+  private degraded(failure: Unavailable): AnyEffect {
+    const { method, observations, row, steps } = this.of
     if (method.onOutage === "fail") {
       this.tell("unavailable")
       return Effect.fail(failure)
@@ -200,6 +332,14 @@ class LogicalCall implements Fallback.Request, Sent {
       durationMillis: this.elapsed(at)
     })
   }
+}
+
+/** The caller's own time is over before the load that he waits for. */
+const spent = ({ method, row }: MethodOf, sent: Sent): Unavailable => {
+  const refused = Refused.make({ policy: "cache", reason: "DEADLINE_EXCEEDED", deadlineLeftMillis: 0 })
+  const failure = fromFinal(row, method, sent, refused)
+  if (failure === undefined) throw new Error("a refusal is no word of the downstream's")
+  return failure
 }
 
 /** What a fallback remembers must not break an answer that is good without it. */

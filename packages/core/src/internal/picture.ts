@@ -58,6 +58,17 @@ const words: Readonly<Record<string, (of: Facts) => string>> = {
       ...(of["algorithm"] === "token-bucket" ? [`${number(of, "burst")} at once`] : []),
       number(of, "waitMaxMillis") > 0 ? `waits ${time(number(of, "waitMaxMillis"))}` : "no wait"
     ].join(", "),
+  cache: (of) =>
+    [
+      `fresh ${time(number(of, "freshMillis"))}`,
+      ...(number(of, "staleWhileRevalidateMillis") > 0
+        ? [`stale while revalidate ${time(number(of, "staleWhileRevalidateMillis"))}`]
+        : []),
+      ...(number(of, "staleIfErrorMillis") > 0 ? [`stale if error ${time(number(of, "staleIfErrorMillis"))}`] : []),
+      ...(number(of, "negativeMillis") > 0 ? [`negative ${time(number(of, "negativeMillis"))}`] : []),
+      `${number(of, "entriesMax")} entries`,
+      ...(of["durable"] === true ? ["durable"] : [])
+    ].join(", "),
   adaptiveLimit: (of) => `${number(of, "limitMin")}..${number(of, "limitMax")} at once, ${queue(of)}`
 }
 

@@ -4,16 +4,21 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Cache from "../Cache.ts"
 import { InvalidComposition, problemsOf, problemsOfBudget } from "../Composition.ts"
 import type * as Contract from "../Contract.ts"
 import type * as Fallback from "../Fallback.ts"
 import * as Policy from "../Policy.ts"
 import { type RegisteredRow, Registry, type SettingsRegistry } from "../Settings.ts"
 import * as Signal from "../Signal.ts"
+import type { CacheRow } from "./cache/entry.ts"
+import { attach, Caches } from "./cache/handle.ts"
+import { problemsOfCache } from "./cache/judge.ts"
+import { canonical } from "./canonical.ts"
 import { describeMethod } from "./describeMethod.ts"
 import type { Description, MethodDescription } from "./description.ts"
 import { toMillis } from "./duration.ts"
-import { type MethodOf, start } from "./logicalCall.ts"
+import { type MethodOf, requestOf, start } from "./logicalCall.ts"
 import { Observations } from "./observations.ts"
 import { Classifier, type RawCall } from "./rawCall.ts"
 import type { Build } from "./shared.ts"
@@ -25,6 +30,8 @@ interface TableRow {
   readonly fallback?: Fallback.Fallback<unknown, never>
   /** Its payload is the method's own. */
   readonly key?: (payload: never) => string
+  readonly cache?: Cache.Cache
+  readonly writes?: (payload: never, answer: never) => ReadonlyArray<object>
 }
 
 const descriptions = Symbol.for("@failsoft/core/description")
@@ -52,11 +59,21 @@ export const make = <M extends Contract.Methods, I>(
     const methods: Array<(registered: string) => MethodDescription> = []
     const rows: Array<RegisteredRow> = []
     const client: Record<string, unknown> = {}
+    const caches = new Caches()
     for (const [name, method] of Object.entries(contract.methods)) {
       const row = { downstream: contract.name, method: name, bus }
       const of = demand(table[name], name)
       const budgetMillis = toMillis(contract.info.budget)
-      const built = yield* makeMethod(transport.key, row, method, demand(raw[name], name), of, budgetMillis, settings)
+      const built = yield* makeMethod(
+        transport.key,
+        row,
+        method,
+        demand(raw[name], name),
+        of,
+        budgetMillis,
+        settings,
+        caches
+      )
       client[name] = built.call
       methods.push(built.describe)
       rows.push(built.registered)
@@ -70,9 +87,32 @@ export const make = <M extends Contract.Methods, I>(
         methods: methods.map((of) => of(registered))
       })
     })
+    attach(client, caches)
     // Each of its methods was made from the contract's method of the same name.
     return client as Contract.Client<M>
   })
+
+/** How a cache writes and reads what a method says. */
+const rowOfCache = (id: string, row: Policy.Row, method: Contract.Method): CacheRow => {
+  const codecs = {
+    answer: Schema.toCodecJson(method.success),
+    permanent: Schema.toCodecJson(method.permanent)
+  }
+  const encodes = {
+    answer: Schema.encodeUnknownSync(codecs.answer),
+    permanent: Schema.encodeUnknownSync(codecs.permanent)
+  }
+  const decodes = {
+    answer: Schema.decodeUnknownSync(codecs.answer),
+    permanent: Schema.decodeUnknownSync(codecs.permanent)
+  }
+  return {
+    row,
+    prefix: `${id}/${row.method} `,
+    encode: ({ kind, value }) => canonical(encodes[kind](value)),
+    decode: (kind, text) => decodes[kind](text === "undefined" ? undefined : JSON.parse(text))
+  }
+}
 
 const demand = <A>(value: A | undefined, name: string): A => {
   if (value === undefined) throw new Error(`the method '${name}' is missing; only a cast comes here`)
@@ -85,7 +125,13 @@ const problemsOfRow = (contract: Contract.Contract, name: string, row: TableRow 
     : [
         ...problemsOf(row.policy),
         ...problemsOfBudget(row.policy, toMillis(contract.info.budget)),
-        ...problemsOfSteps(contract.methods[name]?.onOutage ?? "fail", row.policy.parts, row.fallback?.steps ?? [])
+        ...problemsOfSteps(contract.methods[name]?.onOutage ?? "fail", row.policy.parts, row.fallback?.steps ?? []),
+        ...(row.cache === undefined
+          ? []
+          : problemsOfCache(contract.methods[name]?.onOutage ?? "fail", row.policy.parts, row.cache.part)),
+        ...(row.cache !== undefined && contract.methods[name]?.idempotency !== "safe"
+          ? ["only safe methods can be cached"]
+          : [])
       ]
   ).map((problem) => `${contract.name}/${name}: ${problem}`)
 
@@ -94,9 +140,10 @@ const makeMethod = (
   row: Policy.Row,
   method: Contract.Method,
   raw: RawCall,
-  { policy, fallback, key }: TableRow,
+  { policy, fallback, key, cache, writes }: TableRow,
   budgetMillis: number,
-  settings: SettingsRegistry
+  settings: SettingsRegistry,
+  caches: Caches
 ) =>
   Effect.gen(function* () {
     const built = yield* Policy.build(policy, row)
@@ -104,6 +151,9 @@ const makeMethod = (
     // The JSON codec throws where a payload has no faithful text form; two payloads never share a key.
     const encode = Schema.encodeUnknownSync(Schema.toCodecJson(method.payload))
     const observations = new Observations()
+    const cacheRow = cache === undefined ? undefined : rowOfCache(id, row, method)
+    const instance = cache === undefined ? undefined : yield* cache.part.build
+    const living = instance === undefined || cacheRow === undefined ? undefined : yield* instance.serve(cacheRow)
     const of: MethodOf = {
       id,
       row,
@@ -115,7 +165,17 @@ const makeMethod = (
       // The types of the table gave it the payload of its method.
       keyOf: key as ((payload: unknown) => string) | undefined,
       encode,
-      observations
+      observations,
+      cache: living === undefined || cacheRow === undefined ? undefined : { living, row: cacheRow },
+      writes: writes as MethodOf["writes"],
+      caches
+    }
+    if (of.cache !== undefined) {
+      caches.add(row.method, {
+        cache: of.cache.living,
+        row: of.cache.row,
+        request: (payload) => requestOf(of, payload)
+      })
     }
 
     const registered: RegisteredRow = {
@@ -129,7 +189,10 @@ const makeMethod = (
           const instance = steps[nth]
           return instance === undefined ? [] : [{ step, instance }]
         })
-      }
+      },
+      ...(cache === undefined || instance === undefined
+        ? {}
+        : { cache: { onOutage: method.onOutage, part: cache.part, instance } })
     }
     return {
       call: (payload: unknown) => start(of, payload),

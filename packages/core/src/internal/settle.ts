@@ -81,7 +81,7 @@ export const degrade = (
         Effect.catchCause((cause) => Effect.as(stepFailed(row, cause), Option.none<Answer<unknown>>()))
       )
       if (Option.isNone(answer)) continue
-      yield* told(row, answer.value, failure, step.kind, observations)
+      yield* told(row, answer.value, failure.reason, step.kind, observations)
       return answer.value
     }
     // Only a `degrade-or-fail` method comes here: the others have a total fallback by type.
@@ -92,7 +92,13 @@ const stepFailed = (row: Row, cause: Cause.Cause<unknown>) =>
   Effect.logError(`a fallback of ${row.downstream}/${row.method} ended with a defect`, cause)
 
 /** Tells the journal and the bus, so that nothing degrades in silence. */
-const told = (row: Row, answer: Answer<unknown>, failure: Unavailable, step: string, observations: Observations) =>
+export const told = (
+  row: Row,
+  answer: Pick<Answer<unknown>, "quality" | "asOf">,
+  reason: string,
+  step: string,
+  observations: Observations
+): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const { quality } = answer
     if (quality === "fresh") return Effect.void
@@ -101,7 +107,7 @@ const told = (row: Row, answer: Answer<unknown>, failure: Unavailable, step: str
       downstream: row.downstream,
       method: row.method,
       quality,
-      reason: failure.reason,
+      reason,
       ...(answer.asOf === undefined ? {} : { ageMillis: Math.max(0, now - answer.asOf) })
     })
     if (row.bus.active) {
@@ -111,7 +117,7 @@ const told = (row: Row, answer: Answer<unknown>, failure: Unavailable, step: str
         downstream: row.downstream,
         method: row.method,
         quality,
-        reason: failure.reason,
+        reason,
         step,
         seen: observations.seen(now)
       })

@@ -41,6 +41,7 @@ const method = (of: Downstream.MethodDescription, explained: Explain.ExplainedMe
   picture: explained?.picture,
   settings: Object.fromEntries((explained?.settings ?? []).map(({ name, value, origin }) => [name, { value, origin }])),
   fallback: of.fallback,
+  ...(of.cache === undefined ? {} : { cache: of.cache }),
   state: Object.fromEntries(
     of.policies.filter((policy) => Object.keys(policy.state).length > 0).map((policy) => [policy.name, policy.state])
   ),

@@ -1,4 +1,5 @@
 /** What the registry of settings is made of: entries of sources, and cells, which are knobs under all of their names. */
+import type { Part as CachePart } from "../../Cache.ts"
 import type { Step } from "../../Fallback.ts"
 import type { Knob, Value } from "../../Knob.ts"
 import type { Instance, Part } from "../../Policy.ts"
@@ -38,7 +39,7 @@ export interface Placed extends RegisteredRow {
   readonly downstream: string
   readonly cells: Array<Cell>
   /** What lives of each policy and each step. */
-  readonly living: ReadonlyMap<Part | Step, Turnable>
+  readonly living: ReadonlyMap<Part | Step | CachePart, Turnable>
   /** Of its policies, in their order. */
   readonly addresses: ReadonlyArray<string>
 }

@@ -1,8 +1,10 @@
 /** Whether what sources say fits the stacks, now and whenever a value ends. */
+import type { Part as CachePart } from "../../Cache.ts"
 import { problemsOf, problemsOfBudget } from "../../Composition.ts"
 import type { Step } from "../../Fallback.ts"
 import type { Value } from "../../Knob.ts"
 import type { Facts, Part } from "../../Policy.ts"
+import { problemsOfCache } from "../cache/judge.ts"
 import { problemsOfSteps } from "../steps.ts"
 import type { Held, Placed } from "./cell.ts"
 import { entryIn, entryOf, sources } from "./layers.ts"
@@ -38,11 +40,14 @@ const problemsAt = (row: Placed, held: Held, moment: number): ReadonlyArray<stri
     values.set(cell.of.values, of)
     of[cell.knobName] = entryOf(held, cell, moment)?.entry.value ?? cell.knob.initial
   }
-  const valuesOf = (of: Part | Step): Facts => values.get(row.living.get(of)?.values ?? {}) ?? {}
+  const valuesOf = (of: Part | Step | CachePart): Facts => values.get(row.living.get(of)?.values ?? {}) ?? {}
   const steps = row.fallback?.steps.map(({ step }) => step) ?? []
   return [
     ...problemsOf(row.policy, valuesOf),
     ...problemsOfBudget(row.policy, row.budgetMillis, valuesOf),
-    ...(row.fallback === undefined ? [] : problemsOfSteps(row.fallback.onOutage, row.policy.parts, steps, valuesOf))
+    ...(row.fallback === undefined ? [] : problemsOfSteps(row.fallback.onOutage, row.policy.parts, steps, valuesOf)),
+    ...(row.cache === undefined
+      ? []
+      : problemsOfCache(row.cache.onOutage, row.policy.parts, row.cache.part, valuesOf(row.cache.part)))
   ]
 }

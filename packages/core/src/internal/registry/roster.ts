@@ -1,9 +1,11 @@
 /** Who is registered: the rows of each ring, and the cells under their names. */
+import type { Part as CachePart } from "../../Cache.ts"
 import { namesOf } from "../../Composition.ts"
 import type { Step } from "../../Fallback.ts"
 import type { Knobs } from "../../Knob.ts"
 import type { Facts, Part } from "../../Policy.ts"
 import type { RegisteredRow } from "../../Settings.ts"
+import { cacheName } from "../cache/judge.ts"
 import { namesOfSteps } from "../steps.ts"
 import type { Cell, Placed, Registration, Turnable } from "./cell.ts"
 
@@ -66,9 +68,10 @@ export class Roster {
       downstream,
       addresses,
       cells: [],
-      living: new Map<Part | Step, Turnable>([
+      living: new Map<Part | Step | CachePart, Turnable>([
         ...given.parts.map(({ part, instance }) => [part, instance] as const),
-        ...steps.map(({ step, instance }) => [step, instance] as const)
+        ...steps.map(({ step, instance }) => [step, instance] as const),
+        ...(given.cache === undefined ? [] : [[given.cache.part, given.cache.instance] as const])
       ])
     }
     given.parts.forEach(({ part, instance }, nth) => {
@@ -77,6 +80,10 @@ export class Roster {
     steps.forEach(({ step, instance }, nth) => {
       this.placeKnobs(row, at(stepNames[nth]), step.knobs, instance, now)
     })
+    if (given.cache !== undefined) {
+      const { instance, part } = given.cache
+      this.placeKnobs(row, at(cacheName(given.policy.parts)), part.knobs, instance, now)
+    }
     return row
   }
 

@@ -1,0 +1,509 @@
+/**
+ * A living cache: what it answers, when it loads, and what becomes of a load.
+ *
+ * Each decision is one synchronous block; what a caller waits for is a flight, a load
+ * in a fiber of its own, which lives as long as anybody waits for it.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import type { Demand } from "../../Cache.ts"
+import { Deadline } from "../../Deadline.ts"
+import type * as Fallback from "../../Fallback.ts"
+import type { Facts } from "../../Policy.ts"
+import type { Signal } from "../../Signal.ts"
+import type { Unavailable } from "../../Unavailable.ts"
+import { forkBeside } from "../fork.ts"
+import { Entries } from "./entries.ts"
+import {
+  type CacheRow,
+  type Entry,
+  freshMillisOf,
+  type Outcome,
+  type Use,
+  useOf,
+  utf8Bytes,
+  type Values
+} from "./entry.ts"
+import type { Mirror } from "./mirror.ts"
+import { placeOf, read, write } from "./record.ts"
+import { Ticket } from "./ticket.ts"
+
+/** How a load ended. */
+export type Loaded = Outcome | { readonly kind: "failed"; readonly failure: Unavailable }
+
+/** What a caller gets, and what the edge tells of it. */
+export type Found =
+  | (Outcome & {
+      readonly asOf: number
+      readonly from: "hit" | "load" | "collapsed" | "bypass"
+      /** What is left of its fresh lifetime, in milliseconds. */
+      readonly ttlMillis?: number
+      /** Why it is stale; nothing while it counts as fresh. */
+      readonly stale?: { readonly reason: string; readonly on: "revalidating" | "error"; readonly step: "cache" }
+    })
+  | { readonly kind: "failed"; readonly failure: Unavailable }
+
+/** One call as the cache sees it. */
+export interface Ask {
+  readonly row: CacheRow
+  readonly request: Fallback.Request
+  readonly demand: Demand
+  /** A load for the same request, in the fiber that runs it. */
+  readonly load: Effect.Effect<Loaded>
+  /** Why there is no answer where the caller's own time is over. */
+  readonly spent: () => Unavailable
+}
+
+/** What the code says of a cache beside its knobs. */
+export interface Rules {
+  readonly tagsOf: (payload: unknown, value: unknown) => ReadonlyArray<string>
+  readonly isNegative: (error: unknown) => boolean
+}
+
+/** A load under way. */
+interface Flight {
+  readonly key: string
+  readonly startedAt: number
+  readonly ticket: Ticket
+  readonly done: Deferred.Deferred<Loaded>
+  /** A refresh that nobody waits for goes on all the same. */
+  readonly background: boolean
+  waiters: number
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+}
+
+/** More tags than this are a mistake. */
+const tagsMax = 100
+
+const noTags: ReadonlyArray<string> = []
+
+export class LivingCache {
+  readonly counts = { hits: 0, staleHits: 0, misses: 0, collapsed: 0, dropped: 0, refreshesFailed: 0 }
+  private readonly values: Values
+  private readonly rules: Rules
+  private readonly mirror: Mirror | undefined
+  private readonly entries = new Entries()
+  /** The loads that a caller may join, by key. */
+  private readonly flights = new Map<string, Flight>()
+  private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** All that is on its way in, also what nobody may join any more. */
+  private readonly tickets = new Set<Ticket>()
+
+  constructor(values: Values, rules: Rules, mirror: Mirror | undefined) {
+    this.values = values
+    this.rules = rules
+    this.mirror = mirror
+  }
+
+  state(): Facts {
+    return {
+      entries: this.entries.size,
+      bytes: this.entries.bytes,
+      loading: this.fibers.size,
+      ...this.counts,
+      store: this.mirror === undefined ? "none" : this.mirror.isFailing ? "failing" : "well"
+    }
+  }
+
+  /** Bounds and lifetimes were turned. */
+  changed(now: number): void {
+    this.evicted(this.entries.trim(this.values), now, "full")
+  }
+
+  /** Answers a call from what is known, or by a load. */
+  ask(ask: Ask): Effect.Effect<Found> {
+    return Effect.withFiber((fiber) => {
+      const key = this.values.mode === "off" ? undefined : keyOf(ask.request)
+      const now = nowOf(fiber)
+      if (key === undefined) return Effect.map(ask.load, (loaded) => found(loaded, now, "bypass"))
+      if (this.values.mode === "dark") return this.dark(ask, key, fiber, now)
+      const entry = ask.demand === "live" ? undefined : this.entries.use(key)
+      const use = entry === undefined ? "expired" : useOf(entry, this.values, now)
+      if (entry !== undefined && use === "fresh") return Effect.succeed(this.hit(ask, entry, now))
+      if (entry !== undefined && use === "while-revalidate" && ask.demand === "any") {
+        if (!this.flights.has(key)) this.begin(ask, key, fiber, now, true)
+        return Effect.succeed(
+          this.staleHit(ask, entry, now, { reason: entry.refreshFailed ?? "REVALIDATING", on: "revalidating" })
+        )
+      }
+      // Who has no time left asks nobody.
+      return fiber.getRef(Deadline) <= now
+        ? Effect.succeed(this.onFailure(ask, key, ask.spent(), now))
+        : this.join(ask, key, entry)
+    })
+  }
+
+  /** Forgets a key, also what is on its way to it. */
+  private invalidateKey(key: string): void {
+    for (const ticket of this.tickets) ticket.voidKey(key)
+    this.flights.delete(key)
+    this.forget(key)
+  }
+
+  /** Forgets everything with one of these tags, also what is on its way. */
+  invalidateTags(tags: ReadonlyArray<string>): void {
+    for (const tag of tags) for (const ticket of this.tickets) ticket.voidTag(tag)
+    // Nobody knows the tags of what is on its way: those who come from now on ask anew.
+    this.flights.clear()
+    for (const tag of tags) for (const key of this.entries.tagged(tag)) this.forget(key)
+  }
+
+  invalidateAll(): void {
+    for (const ticket of this.tickets) ticket.voidAll()
+    this.flights.clear()
+    for (const key of this.entries.keys()) this.forget(key)
+  }
+
+  /** Puts the answer that a write confirmed in the place of what was known. */
+  update(row: CacheRow, request: Fallback.Request, value: unknown, now: number): void {
+    const key = keyOf(request)
+    if (key === undefined) return
+    this.invalidateKey(key)
+    this.keep(row, request, key, { kind: "answer", value }, { asOf: now, jitter: 0 }, now, undefined)
+  }
+
+  /** Forgets what is known for a request. */
+  invalidate(request: Fallback.Request): void {
+    const key = keyOf(request)
+    if (key !== undefined) this.invalidateKey(key)
+  }
+
+  /** Waits until the durable level has what was changed, a second at most. */
+  get flush(): Effect.Effect<void> {
+    return this.mirror?.flush ?? Effect.void
+  }
+
+  /** Brings back what a row kept beyond the process. */
+  restore(row: CacheRow, clock: Clock.Clock): Effect.Effect<void> {
+    const { mirror } = this
+    if (mirror === undefined) return Effect.void
+    const ticket = new Ticket()
+    this.tickets.add(ticket)
+    const prefix = placePrefix(row)
+    return mirror
+      .readAll(prefix, this.values.entriesMax, (place, text) => {
+        const now = clock.currentTimeMillisUnsafe()
+        const entry = this.restored(row, place, text)
+        if (entry === undefined) {
+          mirror.remove(place)
+          this.dropped(row, now, "undecodable")
+        } else if (entry === "foreign") return
+        else if (!ticket.keeps(entry.key, entry.tags) || useOf(entry, this.values, now) === "expired")
+          mirror.remove(place)
+        else if (this.entries.get(entry.key) === undefined) {
+          this.evicted(this.entries.put(entry, this.values), now, "full")
+        }
+      })
+      .pipe(Effect.ensuring(Effect.sync(() => this.tickets.delete(ticket))))
+  }
+
+  /** Everything that is still on its way ends with the ring. */
+  close(): void {
+    for (const fiber of this.fibers) fiber.interruptUnsafe()
+  }
+
+  private hit({ row }: Ask, entry: Entry, now: number): Found {
+    this.counts.hits++
+    const ageMillis = now - entry.asOf
+    this.tell(row, { _tag: "CacheHit", at: now, ageMillis, kind: entry.kind, dark: false })
+    const { asOf, kind, value } = entry
+    return { kind, value, asOf, from: "hit", ttlMillis: freshMillisOf(entry, this.values) - ageMillis }
+  }
+
+  private staleHit(
+    { row }: Ask,
+    entry: Entry,
+    now: number,
+    why: { readonly reason: string; readonly on: "revalidating" | "error" }
+  ): Found {
+    this.counts.staleHits++
+    const ageMillis = Math.max(0, now - entry.asOf)
+    this.tell(row, { _tag: "CacheStaleHit", at: now, ageMillis, on: why.on, reason: why.reason })
+    const { asOf, kind, value } = entry
+    return {
+      kind,
+      value,
+      asOf,
+      from: "hit",
+      ttlMillis: freshMillisOf(entry, this.values) - ageMillis,
+      stale: { ...why, step: "cache" }
+    }
+  }
+
+  /** Waits for the load of a key, which is begun where there is none. */
+  private join(ask: Ask, key: string, known: Entry | undefined): Effect.Effect<Found> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        const now = nowOf(fiber)
+        const running = ask.demand === "live" ? undefined : this.flights.get(key)
+        const flight = running ?? this.begin(ask, key, fiber, now, false)
+        flight.waiters++
+        this.counts[running === undefined ? "misses" : "collapsed"]++
+        this.tell(ask.row, {
+          _tag: "CacheMiss",
+          at: now,
+          why: known === undefined ? "absent" : "expired",
+          collapsed: running !== undefined
+        })
+        return restore(waitFor(flight, ask, fiber, now)).pipe(
+          Effect.onExit(() => Effect.sync(() => this.leave(flight))),
+          Effect.map((loaded) =>
+            loaded.kind === "failed"
+              ? this.onFailure(ask, key, loaded.failure, nowOf(fiber))
+              : found(loaded, flight.startedAt, running === undefined ? "load" : "collapsed")
+          )
+        )
+      })
+    )
+  }
+
+  private leave(flight: Flight): void {
+    flight.waiters--
+    if (flight.waiters > 0 || flight.background || Deferred.isDoneUnsafe(flight.done)) return
+    // Nobody waits any more, and nobody may join what is given up.
+    if (this.flights.get(flight.key) === flight) this.flights.delete(flight.key)
+    flight.fiber?.interruptUnsafe()
+  }
+
+  /** A failing load never destroys a good entry: it serves as long as it may. */
+  private onFailure(ask: Ask, key: string, failure: Unavailable, now: number): Found {
+    const entry = ask.demand === "any" ? this.entries.use(key) : undefined
+    const use: Use = entry === undefined ? "expired" : useOf(entry, this.values, now)
+    if (entry === undefined || use === "expired") return { kind: "failed", failure }
+    // Somebody else has put one there meanwhile.
+    if (use === "fresh") return this.hit(ask, entry, now)
+    return this.staleHit(ask, entry, now, { reason: failure.reason, on: "error" })
+  }
+
+  private begin(ask: Ask, key: string, fiber: Fiber.Fiber<unknown, unknown>, now: number, background: boolean): Flight {
+    const flight: Flight = {
+      key,
+      startedAt: now,
+      ticket: new Ticket(),
+      done: Deferred.makeUnsafe(),
+      background,
+      waiters: 0,
+      fiber: undefined
+    }
+    this.flights.set(key, flight)
+    this.tickets.add(flight.ticket)
+    const jitter = this.values.jitter > 0 ? fiber.getRef(Random.Random).nextDoubleUnsafe() : 0
+    // It must not end with the time of the first who wanted it: the policies bound it.
+    const context = Context.add(fiber.context, Deadline, Number.POSITIVE_INFINITY)
+    const clock = fiber.getRef(Clock.Clock)
+    const loading = forkBeside(
+      context,
+      Effect.onExit(ask.load, (exit) =>
+        Effect.sync(() => this.landed(ask, flight, exit, jitter, clock.currentTimeMillisUnsafe()))
+      )
+    )
+    flight.fiber = loading
+    this.fibers.add(loading)
+    loading.addObserver(() => this.fibers.delete(loading))
+    return flight
+  }
+
+  private landed(ask: Ask, flight: Flight, exit: Exit.Exit<Loaded>, jitter: number, now: number): void {
+    if (this.flights.get(flight.key) === flight) this.flights.delete(flight.key)
+    this.tickets.delete(flight.ticket)
+    if (exit._tag === "Success") {
+      this.arrived(ask, flight.key, exit.value, { asOf: flight.startedAt, jitter }, now, flight.ticket)
+    }
+    Deferred.doneUnsafe(flight.done, exit)
+  }
+
+  private arrived(
+    { row, request }: Ask,
+    key: string,
+    loaded: Loaded,
+    as: Pick<Entry, "asOf" | "jitter">,
+    now: number,
+    ticket: Ticket
+  ): void {
+    if (loaded.kind === "failed") {
+      this.counts.refreshesFailed++
+      const entry = this.entries.get(key)
+      if (entry !== undefined) entry.refreshFailed = loaded.failure.reason
+    } else if (loaded.kind === "answer" || (this.values.negativeMillis > 0 && this.isNegative(loaded.value))) {
+      this.keep(row, request, key, loaded, as, now, ticket)
+    } else if (ticket.keeps(key, noTags)) {
+      const known = this.entries.get(key)
+      // The downstream's final word is newer than what is known.
+      if (known !== undefined && !isNewer(known, as, now)) this.forget(key)
+    }
+  }
+
+  private isNegative(error: unknown): boolean {
+    try {
+      return this.rules.isNegative(error)
+    } catch {
+      return false
+    }
+  }
+
+  private keep(
+    row: CacheRow,
+    request: Fallback.Request,
+    key: string,
+    { kind, value }: Outcome,
+    as: Pick<Entry, "asOf" | "jitter">,
+    now: number,
+    ticket: Ticket | undefined
+  ): void {
+    if (this.values.mode === "off") return
+    const made = this.entryOf(row, request, key, { kind, value }, as)
+    if (typeof made === "string") {
+      if (ticket?.keeps(key, noTags) !== false) this.forget(key)
+      this.dropped(row, now, made)
+      return
+    }
+    const { entry, text } = made
+    if (ticket?.keeps(key, entry.tags) === false) return
+    // Of two loads the one that began later knows better.
+    const known = this.entries.get(key)
+    if (known !== undefined && isNewer(known, entry, now)) return
+    this.evicted(this.entries.put(entry, this.values), now, "full")
+    if (this.entries.get(key) === entry) this.mirror?.set(place(entry), write(entry, text))
+  }
+
+  /** The entry of an outcome with its text, or why there is none. */
+  private entryOf(
+    row: CacheRow,
+    request: Fallback.Request,
+    key: string,
+    outcome: Outcome,
+    as: Pick<Entry, "asOf" | "jitter">
+  ): { readonly entry: Entry; readonly text: string } | "unencodable" | "too-large" | "too-many-tags" {
+    try {
+      const text = row.encode(outcome)
+      const tags = outcome.kind === "answer" ? [...new Set(this.rules.tagsOf(request.payload, outcome.value))] : []
+      const bytes = utf8Bytes(key) + utf8Bytes(text)
+      if (bytes > this.values.bytesMax) return "too-large"
+      if (tags.length > tagsMax) return "too-many-tags"
+      return { entry: { row, key, ...outcome, ...as, tags, bytes, refreshFailed: undefined }, text }
+    } catch {
+      return "unencodable"
+    }
+  }
+
+  private restored(row: CacheRow, at: string, text: string): Entry | "foreign" | undefined {
+    const record = read(text)
+    if (record._tag === "None") return undefined
+    const { key, asOf, jitter, tags, kind } = record.value
+    if (!key.startsWith(row.prefix)) return "foreign"
+    if (place({ row, key }) !== at) return undefined
+    try {
+      const value = row.decode(kind, record.value.text)
+      const bytes = utf8Bytes(key) + utf8Bytes(record.value.text)
+      return { row, key, asOf, jitter, tags, kind, value, bytes, refreshFailed: undefined }
+    } catch {
+      return undefined
+    }
+  }
+
+  /** Asks the downstream as if there were no cache, and tells what the cache would have answered. */
+  private dark(ask: Ask, key: string, fiber: Fiber.Fiber<unknown, unknown>, now: number): Effect.Effect<Found> {
+    const entry = this.entries.use(key)
+    const use = entry === undefined ? "expired" : useOf(entry, this.values, now)
+    const ticket = new Ticket()
+    this.tickets.add(ticket)
+    const jitter = this.values.jitter > 0 ? fiber.getRef(Random.Random).nextDoubleUnsafe() : 0
+    return ask.load.pipe(
+      Effect.map((loaded) => {
+        if (entry !== undefined && (use === "fresh" || use === "while-revalidate")) {
+          const differs = loaded.kind === "failed" ? undefined : differ(ask.row, entry, loaded)
+          const ageMillis = now - entry.asOf
+          this.tell(ask.row, {
+            _tag: "CacheHit",
+            at: nowOf(fiber),
+            ageMillis,
+            kind: entry.kind,
+            dark: true,
+            ...(differs === undefined ? {} : { differs })
+          })
+        }
+        this.arrived(ask, key, loaded, { asOf: now, jitter }, nowOf(fiber), ticket)
+        return found(loaded, now, "bypass")
+      }),
+      Effect.ensuring(Effect.sync(() => this.tickets.delete(ticket)))
+    )
+  }
+
+  private forget(key: string): void {
+    const entry = this.entries.remove(key)
+    if (entry !== undefined) this.mirror?.remove(place(entry))
+  }
+
+  private evicted(gone: ReadonlyArray<Entry>, now: number, why: "full"): void {
+    for (const entry of gone) {
+      this.mirror?.remove(place(entry))
+      this.dropped(entry.row, now, why)
+    }
+  }
+
+  private dropped(row: CacheRow, at: number, why: Dropped["why"]): void {
+    this.counts.dropped++
+    this.tell(row, { _tag: "CacheDropped", at, why })
+  }
+
+  private tell({ row }: CacheRow, signal: Untold): void {
+    const { bus, downstream, method } = row
+    if (bus.active) bus.emit({ ...signal, downstream, method })
+  }
+}
+
+type CacheSignal = Extract<Signal, { readonly _tag: `Cache${string}` }>
+type Dropped = Extract<CacheSignal, { readonly _tag: "CacheDropped" }>
+type Untold = CacheSignal extends infer S ? (S extends CacheSignal ? Omit<S, "downstream" | "method"> : never) : never
+
+const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+
+/** The request's own key; nothing where it has none: then nothing is kept and nothing found. */
+const keyOf = (request: Pick<Fallback.Request, "key">): string | undefined => {
+  try {
+    return request.key()
+  } catch {
+    return undefined
+  }
+}
+
+const found = (loaded: Loaded, asOf: number, from: "load" | "collapsed" | "bypass"): Found =>
+  loaded.kind === "failed" ? loaded : { kind: loaded.kind, value: loaded.value, asOf, from }
+
+/** The end of a load, or the end of the caller's own time. */
+const waitFor = (
+  { done }: Flight,
+  ask: Ask,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  now: number
+): Effect.Effect<Loaded> => {
+  const at = fiber.getRef(Deadline)
+  return at === Number.POSITIVE_INFINITY
+    ? Deferred.await(done)
+    : Effect.timeoutOrElse(Deferred.await(done), {
+        duration: Math.max(0, at - now),
+        orElse: () => Effect.sync((): Loaded => ({ kind: "failed", failure: ask.spent() }))
+      })
+}
+
+const placePrefix = ({ row }: CacheRow): string => `cache/${row.downstream}/${row.method}/`
+
+const place = ({ row, key }: Pick<Entry, "row" | "key">): string => `${placePrefix(row)}${placeOf(key)}`
+
+/** Whether one was asked for later; a time in the future is of a clock that was set back, and says nothing. */
+const isNewer = (known: Entry, than: Pick<Entry, "asOf">, now: number): boolean =>
+  known.asOf > than.asOf && known.asOf <= now
+
+/** Whether what is known is another thing than what was answered. */
+const differ = (row: CacheRow, entry: Entry, loaded: Outcome): boolean => {
+  try {
+    return entry.kind !== loaded.kind || row.encode(entry) !== row.encode(loaded)
+  } catch {
+    return true
+  }
+}
