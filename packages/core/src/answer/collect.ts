@@ -64,7 +64,8 @@ const isUnavailable = (error: unknown): error is Unavailable => Predicate.isTagg
  * before.
  *
  * Which keys are reached is up to the downstreams; that, and the order of the keys,
- * is all that the outcome depends on, never who was faster.
+ * is all that an answer depends on, never who was faster. Only of several permanent
+ * errors the first to come is the one that you get.
  *
  * @category combinators
  * @since 0.1.0

@@ -85,6 +85,8 @@ export interface Attempt {
   /** The payload: attempts of one call have the same object. */
   readonly payload: unknown
   readonly idempotencyKey: string | undefined
+  /** Whose call it is (`CallKey`), for policies that keep a state per key. */
+  readonly key: string
   /** The kinds of the faults that it met. */
   faults: ReadonlyArray<PlannedFault["kind"]>
   outcome: "running" | "answered" | "permanent" | "transient" | "violation" | "refused" | "interrupted" | "died"

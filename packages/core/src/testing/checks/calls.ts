@@ -79,6 +79,28 @@ export const unsafeIsSentOnce: Check = (trace) => {
   return undefined
 }
 
+/**
+ * Each attempt of a row has a call, a retry or a hedge that was told: more of them would be load that nobody sees. It
+ * bounds what hedges send, whose attempts have no number of their own.
+ */
+export const attemptsHaveReason: Check = (trace) => {
+  if (!trace.requests.every(({ outcome }) => outcome !== "unfinished")) return undefined
+  const told = Map.groupBy(
+    trace.signals.filter(({ signal: { _tag } }) => reasons.has(_tag)),
+    ({ signal }) => rowKey(signal)
+  )
+  for (const [row, attempts] of Map.groupBy(trace.attempts, rowKey)) {
+    const known = told.get(row)?.length ?? 0
+    const over = attempts[known]
+    if (over !== undefined) {
+      return broken(`${row}: ${attempts.length} attempts for ${known} calls, retries and hedges`, over.at, over.request)
+    }
+  }
+  return undefined
+}
+
+const reasons = new Set(["CallEnded", "RetryScheduled", "Hedged", "FailedOver"])
+
 /** No more attempts than the retries of the stack allow. */
 export const attemptsAreLimited: Check = (trace) => {
   const most = new Map<string, number>()
@@ -94,65 +116,38 @@ export const attemptsAreLimited: Check = (trace) => {
   )
 }
 
-/** Over so long a retry budget is taken; its window has steps of up to a second. */
-const budgetMillis = 10_000
-const budgetStepMillis = 1000
-
-/** No more retries in any ten seconds than the budget grants. */
-export const budgetHolds: Check = (trace, { deadlineMillis }) => {
-  const retries = trace.policies.filter(({ kind, knobs }) => kind === "retry" && knobs["budget"] === true)
-  for (const [downstream, policies] of Map.groupBy(retries, (of) => of.downstream)) {
-    const ratio = Math.max(...policies.map((of) => number(of, "budgetRatio")))
-    const reserve = (Math.max(...policies.map((of) => number(of, "budgetPerSecond"))) * budgetMillis) / 1000
-    const methods = new Set(policies.map(({ method }) => method))
-    const mine = trace.signals.filter(({ signal }) => signal.downstream === downstream && methods.has(signal.method))
-    const calls = mine.filter(({ signal }) => signal._tag === "CallEnded").map(({ at }) => at)
-    const spent = mine.filter(({ signal }) => signal._tag === "RetryScheduled").map(({ at }) => at)
-    // A clock that was set begins the window anew.
-    const jumps = (trace.plan.disturbances ?? []).flatMap((of) => (of.kind === "clockJump" ? [of.from] : []))
-    let from = 0
-    for (const [nth, at] of spent.entries()) {
-      if (jumps.some((of) => of <= at && at <= of + 2 * budgetMillis)) continue
-      while ((spent[from] ?? at) < at - budgetMillis + budgetStepMillis) from++
-      const granted = nth - from + 1
-      if (granted <= reserve) continue
-      const earned = calls.filter(
-        (of) => at - budgetMillis - budgetStepMillis <= of && of <= at + 2 * deadlineMillis
-      ).length
-      if (granted > reserve + ratio * earned + 1) {
-        return broken(
-          `${downstream}: ${granted} retries in 10 s, with ${earned} calls at ${ratio} and ${reserve} more`,
-          at
-        )
+/** Never more attempts at once than permits, in all or for each key. */
+export const permitsHold: Check = (trace) => {
+  for (const [row, policies] of rowsOf(trace)) {
+    const limits = limitsOf(policies)
+    if (limits.length === 0) continue
+    // A probe may outlive its caller, and its permit.
+    const mine = trace.attempts.filter((of) => rowKey(of) === row && of.circuit !== "half-open")
+    const byKey = Map.groupBy(mine, ({ key }) => key)
+    for (const { keysMax, permits } of limits) {
+      // More keys than there is room for share the permits of one.
+      const crowds = keysMax === 0 ? [mine] : byKey.size <= keysMax ? [...byKey.values()] : []
+      for (const attempts of crowds) {
+        const over = crowd(attempts, permits)
+        if (over === undefined) continue
+        const whose = keysMax === 0 ? row : `${row} for '${attempts[0]?.key}'`
+        return broken(`${whose}: ${over.running} at once, with ${permits} permits`, over.at, over.request)
       }
     }
   }
   return undefined
 }
 
-/** Never more attempts at once than permits. */
-export const permitsHold: Check = (trace) => {
-  for (const [row, policies] of rowsOf(trace)) {
-    const permits = permitsOf(policies)
-    if (permits === Number.POSITIVE_INFINITY) continue
-    // A probe may outlive its caller, and its permit.
-    const mine = trace.attempts.filter((of) => rowKey(of) === row && of.circuit !== "half-open")
-    const over = crowd(mine, permits)
-    if (over !== undefined)
-      return broken(`${row}: ${over.running} at once, with ${permits} permits`, over.at, over.request)
-  }
-  return undefined
-}
-
-const permitsOf = (policies: ReadonlyArray<LivePolicy>): number => {
+/** What bounds a row's attempts at once: so many permits, for each of `keysMax` keys or, with 0, for all together. */
+const limitsOf = (policies: ReadonlyArray<LivePolicy>) => {
   // What repeats inside of a bulkhead may have more than one attempt at once.
   const inner = policies.findLastIndex(({ kind }) => kind === "hedge")
-  const limits = policies.slice(inner + 1).flatMap((of) => {
-    if (Number(of.knobs["keysMax"] ?? 0) > 0) return []
-    if (of.kind === "bulkhead") return [number(of, "permits")]
-    return of.kind === "adaptiveLimit" ? [number(of, "limitMax")] : []
+  return policies.slice(inner + 1).flatMap((of) => {
+    const permits = of.kind === "bulkhead" ? number(of, "permits") : number(of, "limitMax")
+    return of.kind === "bulkhead" || of.kind === "adaptiveLimit"
+      ? [{ keysMax: Number(of.knobs["keysMax"] ?? 0) || 0, permits }]
+      : []
   })
-  return Math.min(...limits)
 }
 
 /** The first attempt at which more than `most` were running. */

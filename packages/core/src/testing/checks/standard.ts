@@ -1,4 +1,5 @@
 import type { Check } from "../Check.ts"
+import * as budgets from "./budgets.ts"
 import * as calls from "./calls.ts"
 import * as leaks from "./leaks.ts"
 import * as requests from "./requests.ts"
@@ -19,7 +20,9 @@ export const standard: Readonly<Record<string, Check>> = {
   "a final word is never asked for again": calls.permanentIsFinal,
   "an unsafe write is sent once": calls.unsafeIsSentOnce,
   "attempts stay within the retries": calls.attemptsAreLimited,
-  "retries stay within their budget": calls.budgetHolds,
+  "each attempt has a call, a retry or a hedge": calls.attemptsHaveReason,
+  "retries stay within their budget": budgets.budgetHolds,
+  "hedges stay within their budgets": budgets.hedgesAreBudgeted,
   "attempts stay within the permits": calls.permitsHold,
   "a circuit lets nothing pass but its probes": calls.circuitsHold,
   "circuits move step by step": calls.circuitsMoveStepByStep,

@@ -6,6 +6,7 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Answer from "../../Answer.ts"
 import { Attempt as AttemptNumber } from "../../Attempt.ts"
+import { CallKey } from "../../CallKey.ts"
 import type * as Contract from "../../Contract.ts"
 import { isContractViolation } from "../../ContractViolation.ts"
 import * as hints from "../../internal/hints.ts"
@@ -109,6 +110,7 @@ export class Recorder {
         endedNth: undefined,
         attempt: fiber.getRef(AttemptNumber),
         payload,
+        key: fiber.getRef(CallKey),
         idempotencyKey: contract.methods[name]?.idempotencyKey?.(payload),
         faults: [],
         outcome: "running",
