@@ -144,7 +144,8 @@ export const planted: ReadonlyArray<Planted> = [
   },
   {
     bug: "a write that may be applied is sent again after its answer was lost",
-    rules: ["an unsafe write is sent once"],
+    // A repetition of one's own tells nobody, which may be seen before the write is applied twice.
+    rules: ["an unsafe write is sent once", "each attempt has a call, a retry or a hedge"],
     within: 70,
     requestsMax: 1,
     service: () => service({ once: Policy.make("again", () => (call) => Effect.catch(call, () => call)) })
