@@ -24,6 +24,14 @@ class WithoutDoubling extends Concurrency {
   }
 }
 
+/** A drop leaves it where it was to double to. */
+class WithoutThreshold extends Concurrency {
+  override ended(...told: Told): void {
+    Reflect.set(this, "doubleTo", 400)
+    super.ended(...told)
+  }
+}
+
 /** The limit before a downstream: its size every 100 ms, and the share that it refused in a stretch of time. */
 const before = (
   Limit: Make,
@@ -65,7 +73,9 @@ const before = (
   }
   const least = (from: number, until: number) =>
     Math.min(...sizes.filter(([at]) => at >= from && at < until).map(([, of]) => of))
-  return { refused, least }
+  const overloaded = (from: number, until: number) =>
+    arrivals.filter(({ at, ended }) => at >= from && at < until && ended === "overloaded").length
+  return { refused, least, overloaded }
 }
 
 const service: World["serviceMillis"] = (random) => exponential(random, 50)
@@ -90,6 +100,16 @@ const outage = (Limit: Make, algorithm: string) =>
     untilMillis: 25_000
   }).refused(21_000, 25_000)
 
+/** What a downstream for eighty that says "too much" at once gets beyond that, per second. */
+const tooMuch = (Limit: Make, algorithm: string) =>
+  before(Limit, algorithm, {
+    rate: () => 3000,
+    workers: () => 80,
+    overloadedMillis: 2,
+    serviceMillis: service,
+    untilMillis: 20_000
+  }).overloaded(5000, 20_000) / 15
+
 /** From 10 s on each call takes three times as long, and there are workers enough. */
 const slower = (Limit: Make, algorithm: string) => {
   const { least, refused } = before(Limit, algorithm, {
@@ -112,6 +132,12 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     assert.isBelow(outage(Concurrency, algorithm), 0.02)
     // The planted bug.
     assert.isAbove(outage(WithoutDoubling, algorithm), 0.2)
+  })
+
+  it("stays near what a downstream bears that refuses the rest at once, in short times", () => {
+    assert.isBelow(tooMuch(Concurrency, algorithm), 150)
+    // The planted bug.
+    assert.isAbove(tooMuch(WithoutThreshold, algorithm), 400)
   })
 
   it("stays above its floor before a downstream that has become slower by itself, and follows it", () => {

@@ -33,6 +33,8 @@ export interface World {
   readonly rate: (now: number) => number
   readonly workers: (now: number) => number
   readonly serviceMillis: (random: () => number, now: number) => number
+  /** It has no queue: what comes while all workers are busy is answered "too much" after so long. */
+  readonly overloadedMillis?: number
   /** An attempt that takes longer is given up; its work goes on. */
   readonly timeoutMillis?: number
   /** Looked at every so often. */
@@ -42,7 +44,7 @@ export interface World {
 /** One arrival and what became of it. */
 export interface Arrival {
   readonly at: number
-  ended: "answered" | "timedOut" | "refused" | "waiting" | "running"
+  ended: "answered" | "timedOut" | "overloaded" | "refused" | "waiting" | "running"
   startedAt: number
   endedAt: number
 }
@@ -130,10 +132,14 @@ export const simulate = (world: World): ReadonlyArray<Arrival> => {
     const start = (token: number) => {
       arrival.startedAt = now
       arrival.ended = "running"
-      const leave = (ended: "answered" | "timedOut") => {
+      const leave = (ended: "answered" | "timedOut" | "overloaded") => {
         if (arrival.ended !== "running") return
         end(ended)
         world.gate.leave(attempt, token, ended, now, arrival.startedAt)
+      }
+      if (world.overloadedMillis !== undefined && busy >= world.workers(now)) {
+        agenda.add(now + world.overloadedMillis, () => leave("overloaded"))
+        return
       }
       request(() => leave("answered"))
       if (world.timeoutMillis !== undefined) agenda.add(now + world.timeoutMillis, () => leave("timedOut"))

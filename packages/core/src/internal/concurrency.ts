@@ -22,9 +22,10 @@
  *   RFC 8257), so that one timeout in a thousand is noise and a storm of them is not.
  *   What they took comes back by doubling up to half of what it was, as TCP's slow start.
  * - The first size is found by doubling too, while calls are held back and times are
- *   short: a new process meets the whole load at once, and step by step it would refuse
- *   half of it for seconds. The base is the mean of the first windows then, since that of
- *   one is mostly noise.
+ *   short, up to the first drop: a new process meets the whole load at once, and step by
+ *   step it would refuse half of it for seconds. The base is an average of the first
+ *   windows then, since that of one is mostly noise; it may learn some of the queue that
+ *   the doubling made, and loses it again with the first shorter times.
  */
 import type { Verdict } from "../Gate.ts"
 
@@ -83,6 +84,8 @@ export class Concurrency {
   private windowAt = -1
   /** Up to where the limit doubles: at first, and after drops took it. */
   private doubleTo = 0
+  /** Until the first drop it is looked for how far to go; that drop is the answer (TCP's ssthresh). */
+  private searching = true
   /** How many windows were judged. */
   private windows = 0
   private heldBack = 0
@@ -105,6 +108,7 @@ export class Concurrency {
   /** The knobs were turned. */
   turned(): void {
     this.limit = clamp(this.limit, this.values)
+    this.doubleTo = Math.min(this.doubleTo, this.values.limitMax)
   }
 
   /** One of so many running calls has ended. Only the downstream's own outcomes teach. */
@@ -203,7 +207,9 @@ export class Concurrency {
   }
 
   private shrink(share: number): void {
-    this.doubleTo = Math.max(this.doubleTo, this.limit / 2)
+    // Else it would double for ever into a downstream that refuses at once, whose times stay short.
+    this.doubleTo = this.searching ? this.limit / 2 : Math.max(this.doubleTo, this.limit / 2)
+    this.searching = false
     this.limit = clamp(this.limit * (1 - share / 2), this.values)
   }
 
