@@ -34,6 +34,8 @@ export interface Observed {
   readonly lastGoodAt?: number
   readonly lastBadAt?: number
   readonly lastReason?: string
+  /** The first failure since the last good answer. */
+  readonly failingSince?: number
 }
 
 /**

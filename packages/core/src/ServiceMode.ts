@@ -9,7 +9,7 @@
  * it is `read-only`, with an essential read that fails `unavailable`. Where that is not
  * so, as for an identity that only orders need, the dependent says it (`without`).
  *
- * A method is lost after `settle` without a good answer, and found again by the first.
+ * A method is lost once its calls have failed for `settle`, and found again by the first good answer.
  * A change is told as the signal `ModeChanged`, on the next request or within a second.
  *
  * The operator's switch (the setting `<service>/service/mode.switch`) holds over what is
@@ -148,7 +148,7 @@ export interface Options {
   readonly dependents: () => ReadonlyArray<Dependent>
   /** What the operator says. Default `auto`: what is observed. */
   readonly switch?: "auto" | Mode
-  /** After how long without a good answer a method is lost. Default 1 s. */
+  /** For how long calls must have failed, the last as well as the first, before a method is lost. Default 1 s. */
   readonly settle?: Duration.Input
   /** Which modes refuse: the operator's only (the default), or the observed `read-only` too. */
   readonly enforce?: "operator" | "observed"
@@ -170,7 +170,7 @@ export const layer = (options: Options): Layer.Layer<never> =>
     Effect.gen(function* () {
       const row: Policy.Row = { downstream: options.service, method: "service", bus: yield* Bus }
       const knobs = knobsOf(options)
-      const watch = new ModeWatch(row, options.dependents, Knob.initials(knobs), yield* Clock.currentTimeMillis)
+      const watch = new ModeWatch(row, options.dependents, Knob.initials(knobs))
       const policy = asPolicy(knobs, watch)
       const { parts } = yield* Policy.build(policy, row)
       const settings = yield* Settings.Registry

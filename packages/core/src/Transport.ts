@@ -18,6 +18,9 @@
  *
  * A region that only waits for the fall of another is asked as well, beside a read once
  * in `look`: its answer serves nobody, but how it does is known, and its circuit closes.
+ * And where a region is asked but was not heard for as long, since hedges take the
+ * answers of others, one attempt at a time goes on without its caller until `attempt` is
+ * over: so a region that hangs is found out.
  *
  * **Gotchas**
  *
@@ -69,6 +72,7 @@ import type * as Contract from "./Contract.ts"
 import type * as Downstream from "./Downstream.ts"
 import { describeMethod } from "./internal/describeMethod.ts"
 import { toMillis } from "./internal/duration.ts"
+import { listening } from "./internal/listening.ts"
 import { Observations } from "./internal/observations.ts"
 import { Classifier, type RawCall } from "./internal/rawCall.ts"
 import { type Place, regionalCall } from "./internal/regional.ts"
@@ -92,7 +96,7 @@ export interface FailoverOptions {
   readonly limit?: Policy.AdaptiveLimitOptions
   /** Whether all regions know the idempotency keys of each other. Default `perRegion`: they do not. */
   readonly idempotencyKeys?: "perRegion" | "shared"
-  /** A region that was not asked for so long is asked beside a read, to know how it does. Default 2 s. */
+  /** A region that was not asked for so long is asked beside a read; one that was not heard is waited for. Default 2 s. */
   readonly look?: Duration.Input
 }
 
@@ -132,15 +136,15 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
     const places = new Map<string, Array<Place>>(Object.keys(contract.methods).map((method) => [method, []]))
     for (const [region, layer] of Object.entries(regions)) {
       const name = `${contract.name}.${region}`
-      const policy = policyOf(options)
+      // What is known of a region is known of all its methods, as its circuit and its limit are for all.
+      const observations = new Observations()
+      const policy = policyOf(options, observations)
       const problems = problemsOf(policy).map((problem) => `${name}: ${problem}`)
       if (problems.length > 0) return yield* new InvalidComposition({ problems })
       const calls = Context.get(yield* Layer.build(layer), service.Transport)
       // The transport's methods have the contract's types; here they are some of many.
       const raw = calls as Readonly<Record<string, RawCall>>
       const rows: Array<RegisteredRow> = []
-      // What is known of a region is known of all its methods, as its circuit and its limit are for all.
-      const observations = new Observations()
       const seenAt = { last: now }
       const methods: Array<(registered: string) => Downstream.MethodDescription> = []
       for (const [methodName, method] of Object.entries(contract.methods)) {
@@ -175,7 +179,7 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
         method,
         places: places.get(methodName) ?? [],
         sharedKeys: options.idempotencyKeys === "shared",
-        lookMillis: toMillis(options.look ?? "2 seconds"),
+        lookMillis: lookMillis(options.look),
         scope
       })
     }
@@ -184,12 +188,14 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
     return calls as Contract.RawCalls<M>
   })
 
+const lookMillis = (look: FailoverOptions["look"]): number => toMillis(look ?? "2 seconds")
+
 const missing = (method: string): RawCall => {
   throw new Error(`the method '${method}' is missing; only a cast comes here`)
 }
 
 /** The breaker is for the dead region, as in `standard`; the limit bears the rest. */
-const policyOf = ({ attempt, breaker, limit }: FailoverOptions): Policy.Policy => {
+const policyOf = ({ attempt, breaker, limit, look }: FailoverOptions, observations: Observations): Policy.Policy => {
   const attemptMillis = toMillis(attempt)
   return Policy.stack(
     Policy.circuitBreaker({
@@ -202,6 +208,7 @@ const policyOf = ({ attempt, breaker, limit }: FailoverOptions): Policy.Policy =
       ...breaker
     }),
     Policy.adaptiveLimit({ queueMax: 0, ...limit }),
+    listening({ observations, attemptMillis, quietMillis: lookMillis(look) }),
     Policy.timeout(attemptMillis)
   )
 }

@@ -61,6 +61,24 @@ describe("all answers as one", () => {
 })
 
 describe("collecting answers", () => {
+  it.effect("says of a key that was never asked that its time was spent", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust(10)
+      const asked: Array<string> = []
+      const call = (key: string) =>
+        Effect.as(
+          Effect.sync(() => asked.push(key)),
+          key
+        )
+      const failure = yield* Answer.collect(["a"], call, { ...labels, within: "1 second" }).pipe(
+        Effect.provideService(Deadline.Deadline, 10),
+        Effect.flip
+      )
+      assert.deepInclude(failure, { reason: "DEADLINE_EXCEEDED", applied: "no" })
+      assert.deepEqual(asked, [])
+    })
+  )
+
   it.effect("has those that answer and names those that do not, and says so", () =>
     Effect.gen(function* () {
       const bus = yield* Signal.make

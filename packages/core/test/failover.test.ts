@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  Attempt,
   Contract,
   ContractViolation,
   Deadline,
   Downstream,
+  Journal,
   Policy,
+  Refused,
   Region,
   Settings,
   Signal,
@@ -44,7 +47,7 @@ class Shop extends Downstream.Service<Shop>()(
   }
 ) {}
 
-type Errors = Transient.Transient | Unknown | ContractViolation.ContractViolation
+type Errors = Transient.Transient | Unknown | ContractViolation.ContractViolation | Refused.Refused
 type Failing = Effect.Effect<never, Errors>
 const refused: Failing = Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
 const reset: Failing = Effect.fail(new Transient.Transient({ cause: "connection_terminated", applied: "unknown" }))
@@ -235,6 +238,76 @@ describe("failing over", () => {
     })
   )
 
+  it.effect("finds out a region that hangs behind the hedges of others", () =>
+    Effect.gen(function* () {
+      const hedged = Policy.stack(
+        Policy.hedge({ delay: 20, budgetRatio: 1, budgetPerSecond: 1000 }),
+        Policy.timeout("300 millis")
+      )
+      const { eu, regions, shop, told, us } = yield* living({}, { get: { policy: hedged } })
+      eu.does = Effect.never
+      const call = Effect.gen(function* () {
+        const fiber = yield* Effect.forkChild(ending(shop.get(id)))
+        yield* TestClock.adjust(40)
+        assert.strictEqual(yield* Fiber.join(fiber), "us")
+      })
+      // Losers are cancelled as long as somebody hears of the region.
+      for (let nth = 0; nth < 50; nth++) yield* call
+      assert.strictEqual(eu.running, 0)
+      for (let nth = 0; nth < 10; nth++) yield* call
+      assert.deepInclude(regions()[0]?.methods[0]?.observed, { lastReason: "TIMEOUT" })
+      for (let nth = 0; nth < 60 && told("CircuitChanged").length === 0; nth++) yield* call
+      assert.isAtMost(eu.most, 2, "one at a time is waited for")
+      assert.deepEqual(
+        told("CircuitChanged").map((of) => (of._tag === "CircuitChanged" ? [of.downstream, of.to] : [])),
+        [["shop.eu", "open"]]
+      )
+      yield* TestClock.adjust(40)
+      assert.strictEqual(eu.running, 0)
+      const asked = us.asked.length
+      assert.strictEqual(yield* ending(shop.get(id)), "us", "now at once")
+      assert.strictEqual(us.asked.length, asked + 1)
+    })
+  )
+
+  it.effect("looks at a region for nobody: without a caller's deadline, journal or number", () =>
+    Effect.gen(function* () {
+      const { shop, us } = yield* living({ look: "1 second" })
+      const seen: Array<unknown> = []
+      us.does = Effect.withFiber((fiber) => {
+        seen.push(fiber.getRef(Deadline.Deadline), fiber.getRef(Attempt.Attempt), fiber.getRef(Journal.Journal))
+        return Effect.succeed("us")
+      })
+      yield* TestClock.adjust("1 second")
+      const journal = Journal.makeUnsafe()
+      yield* shop
+        .get(id)
+        .pipe(
+          Effect.provideService(Deadline.Deadline, 1005),
+          Effect.provideService(Attempt.Attempt, 2),
+          Effect.provideService(Journal.Journal, journal)
+        )
+      yield* TestClock.adjust(1)
+      // Its own timeout is the only limit that it has.
+      assert.deepEqual(seen, [Number.POSITIVE_INFINITY, 0, undefined])
+    })
+  )
+
+  it.effect("frees a key that was never sent, and asks no other region for what cannot be sent", () =>
+    Effect.gen(function* () {
+      const { eu, shop, told, us } = yield* living()
+      const says = (reason: "DEADLINE_EXCEEDED" | "UNSENDABLE_REQUEST") =>
+        Effect.fail(Refused.make({ policy: "transport", reason }))
+      eu.does = says("UNSENDABLE_REQUEST")
+      assert.strictEqual(yield* ending(shop.put(id)), "UNSENDABLE_REQUEST")
+      assert.deepEqual([us.asked, told("FailedOver")], [[], []])
+      eu.does = says("DEADLINE_EXCEEDED")
+      assert.strictEqual(yield* ending(shop.put(id)), "DEADLINE_EXCEEDED")
+      eu.does = refused
+      assert.strictEqual(yield* ending(shop.put(id)), "us")
+    })
+  )
+
   it.effect("looks at a region that nobody asks, beside a read, and at its final word as at an answer", () =>
     Effect.gen(function* () {
       const { eu, regions, shop, us } = yield* living({ look: "2 seconds" })
@@ -301,7 +374,7 @@ describe("failing over", () => {
         ["eu", "us"].map((name) => [
           `shop.${name}`,
           ["get", "put", "send"],
-          ["circuitBreaker", "adaptiveLimit", "timeout"].map((of) => `shop.${name}/get/${of}`)
+          ["circuitBreaker", "adaptiveLimit", "listening", "timeout"].map((of) => `shop.${name}/get/${of}`)
         ])
       )
       assert.deepEqual(Transport.describe({}), [])

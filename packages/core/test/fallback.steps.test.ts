@@ -29,6 +29,9 @@ const living = (fallback: Fallback.Fallback<unknown, never>) =>
   Effect.map(
     Effect.forEach(fallback.steps, (step) => step.build),
     (steps) => ({
+      turn: (knobs: Readonly<Record<string, number>>) => {
+        for (const step of steps) step.assign({ ...step.values, ...knobs })
+      },
       observe: (payload: string, value: unknown, now = 0) => {
         for (const step of steps) step.observe?.(requestOf(payload, now), value)
       },
@@ -137,6 +140,19 @@ describe("a precomputed answer", () => {
       state.load = Effect.succeed(new Map([["a", 3]]))
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual((yield* ask("a", 610_000))?.value, 3)
+    })
+  )
+
+  it.effect("is given the time that an operator says, where loading takes longer than it did", () =>
+    Effect.gen(function* () {
+      const { state, step } = loading()
+      state.load = Effect.delay(Effect.succeed(new Map([["a", 1]])), "90 seconds")
+      const { ask, turn } = yield* living(step)
+      yield* TestClock.adjust("10 minutes")
+      assert.isUndefined(yield* ask("a", 600_000))
+      turn({ everyMillis: 120_000 })
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual((yield* ask("a", 1_200_000))?.value, 1)
     })
   )
 

@@ -151,8 +151,12 @@ describe("the mode of a service", () => {
       yield* shop.call("charge")
       shop.break("charge")
       yield* TestClock.adjust(500)
+      // One failure in a silence says nothing yet.
       yield* shop.call("charge")
-      yield* TestClock.adjust(3000)
+      yield* TestClock.adjust(1500)
+      assert.lengthOf(shop.changes(), 0)
+      yield* shop.call("charge")
+      yield* TestClock.adjust(1500)
       assert.lengthOf(shop.changes(), 1)
       // Nobody knows any more.
       yield* TestClock.adjust("2 minutes")

@@ -37,7 +37,7 @@ export interface CollectOptions {
   readonly quorum?: number
   /** How many calls run at once. Default 16. */
   readonly concurrency?: number
-  /** Who has not answered after this is unreachable. Default: as long as the calls themselves take. */
+  /** Who has not answered so long after being asked is unreachable; with more keys than `concurrency` some are asked later. Default: as long as the calls themselves take. */
   readonly within?: Duration.Input
 }
 
@@ -118,10 +118,18 @@ const settled = <A, E, R>(
   })
   if (options.within === undefined) return ended
   const limitMillis = toMillis(options.within)
-  return ended.pipe(Deadline.within(limitMillis, () => Effect.succeed({ failure: late(options, limitMillis) })))
+  return Effect.suspend(() => {
+    let asked = false
+    const asking = Effect.suspend(() => {
+      asked = true
+      return ended
+    })
+    const late = () => Effect.succeed({ failure: asked ? tooLate(options, limitMillis) : spent(options) })
+    return Deadline.within(limitMillis, late)(asking)
+  })
 }
 
-const late = ({ downstream, method }: CollectOptions, limitMillis: number): Unavailable =>
+const tooLate = ({ downstream, method }: CollectOptions, limitMillis: number): Unavailable =>
   stackless(
     () =>
       new Unavailable({
@@ -132,6 +140,20 @@ const late = ({ downstream, method }: CollectOptions, limitMillis: number): Unav
         retryable: true,
         // Whether a call that was given up was applied is known to nobody.
         applied: "unknown"
+      })
+  )
+
+/** The caller's deadline had come before this key was asked. */
+const spent = ({ downstream, method }: CollectOptions): Unavailable =>
+  stackless(
+    () =>
+      new Unavailable({
+        downstream,
+        method,
+        reason: "DEADLINE_EXCEEDED",
+        detail: "the deadline had come before it was asked",
+        retryable: true,
+        applied: "no"
       })
   )
 

@@ -69,8 +69,7 @@ export const precomputed = <A, Payload, T>(options: {
           const use = loaded === undefined ? "it has no answers until then" : "the last good one stays in use"
           return Effect.logWarning(`${name} cannot be loaded, which is tried again; ${use}`, cause)
         }
-        const load = Effect.suspend(() => options.load).pipe(
-          Effect.timeout(values.everyMillis),
+        const load = Effect.suspend(() => Effect.timeout(options.load, values.everyMillis)).pipe(
           Effect.flatMap(keep),
           Effect.catchCause(complain)
         )

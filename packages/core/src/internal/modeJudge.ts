@@ -1,8 +1,8 @@
 /**
  * Which mode a service is in, judged by what calls have observed of its downstreams.
  *
- * One failure in a crowd of answers says little, so a method counts as lost only once
- * it has had no good answer for the settling time; one good answer ends that at once.
+ * One failure says little, in a crowd of answers and in a silence, so a method counts as
+ * lost only once its calls have failed for the settling time; one good answer ends that.
  */
 import type { MethodDescription } from "../Downstream.ts"
 import * as Health from "../Health.ts"
@@ -20,18 +20,13 @@ export interface Judged {
   readonly causes: ReadonlyArray<string>
 }
 
-/** Judges the downstreams at a time; before `since` nobody could have answered. */
-export const judge = (
-  dependents: ReadonlyArray<Dependent>,
-  now: number,
-  settleMillis: number,
-  since: number
-): Judged => {
+/** Judges the downstreams at a time. */
+export const judge = (dependents: ReadonlyArray<Dependent>, now: number, settleMillis: number): Judged => {
   let mode: Mode = "full"
   const causes: Array<string> = []
   for (const { description, without } of dependents) {
     for (const method of description.methods) {
-      if (!isLost(method, now, settleMillis, since)) continue
+      if (!isLost(method, now, settleMillis)) continue
       causes.push(`${description.name}/${method.name}`)
       const stated = typeof without === "string" ? without : without?.[method.name]
       mode = worse(mode, stated ?? (description.info.criticality === "optional" ? "reduced" : withoutMethod(method)))
@@ -40,8 +35,10 @@ export const judge = (
   return { mode, causes }
 }
 
-const isLost = ({ observed }: MethodDescription, now: number, settleMillis: number, since: number): boolean =>
-  Health.judge(observed, now) === "failing" && now - (observed.lastGoodAt ?? since) >= settleMillis
+const isLost = ({ observed }: MethodDescription, now: number, settleMillis: number): boolean => {
+  const { failingSince = now, lastBadAt = now } = observed
+  return Health.judge(observed, now) === "failing" && lastBadAt - failingSince >= settleMillis
+}
 
 /** What a service can still do without a method of an essential downstream, as far as its contract says. */
 const withoutMethod = ({ idempotency, onOutage }: MethodDescription): Mode => {

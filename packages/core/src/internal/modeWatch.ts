@@ -19,18 +19,16 @@ const lookMillis = 250
 export class ModeWatch implements ServiceMode {
   private readonly row: Row
   private readonly dependents: () => ReadonlyArray<Dependent>
-  private readonly since: number
   private values: ModeValues
   private judged: Judged = { mode: "full", causes: [] }
   private lookedAt = Number.NEGATIVE_INFINITY
   private told: Mode = "full"
   private triedAt = Number.NEGATIVE_INFINITY
 
-  constructor(row: Row, dependents: () => ReadonlyArray<Dependent>, values: ModeValues, since: number) {
+  constructor(row: Row, dependents: () => ReadonlyArray<Dependent>, values: ModeValues) {
     this.row = row
     this.dependents = dependents
     this.values = values
-    this.since = since
   }
 
   /** Reads its knobs from these live values. */
@@ -42,7 +40,7 @@ export class ModeWatch implements ServiceMode {
     // A clock that was set back must not keep an old judgement.
     if (now - this.lookedAt >= lookMillis || now < this.lookedAt) {
       this.lookedAt = now
-      this.judged = judge(this.dependents(), now, this.values.settleMillis, this.since)
+      this.judged = judge(this.dependents(), now, this.values.settleMillis)
     }
     const state = this.state
     if (state.mode !== this.told) this.tell(state, now)

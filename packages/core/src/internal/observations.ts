@@ -20,6 +20,7 @@ export class Observations {
   private lastGoodAt: number | undefined = undefined
   private lastBadAt: number | undefined = undefined
   private lastReason: string | undefined = undefined
+  private failingSince: number | undefined = undefined
   private readonly short = new ByTime(shortMillis)
   private readonly long = new ByTime(longMillis)
 
@@ -32,12 +33,14 @@ export class Observations {
   /** A final word is proof of health, but no measure of an answer's time. */
   permanent(now: number): void {
     this.lastGoodAt = now
+    this.failingSince = undefined
     this.record(now, false)
   }
 
   bad(now: number, reason: string): void {
     this.lastBadAt = now
     this.lastReason = reason
+    this.failingSince ??= now
     this.record(now, true)
   }
 
@@ -70,7 +73,8 @@ export class Observations {
     return {
       ...(this.lastGoodAt === undefined ? {} : { lastGoodAt: this.lastGoodAt }),
       ...(this.lastBadAt === undefined ? {} : { lastBadAt: this.lastBadAt }),
-      ...(this.lastReason === undefined ? {} : { lastReason: this.lastReason })
+      ...(this.lastReason === undefined ? {} : { lastReason: this.lastReason }),
+      ...(this.failingSince === undefined ? {} : { failingSince: this.failingSince })
     }
   }
 }

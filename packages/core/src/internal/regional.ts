@@ -15,14 +15,18 @@ import type * as Scope from "effect/Scope"
 import { Attempt } from "../Attempt.ts"
 import type * as Contract from "../Contract.ts"
 import { isContractViolation } from "../ContractViolation.ts"
+import { Deadline } from "../Deadline.ts"
+import { Journal } from "../Journal.ts"
 import type { Interceptor, Row } from "../Policy.ts"
+import { Heard } from "../Quota.ts"
 import { Refused } from "../Refused.ts"
 import { Region } from "../Region.ts"
 import * as hints from "./hints.ts"
 import { Homes } from "./homes.ts"
 import * as leaves from "./leaf.ts"
+import { Left } from "./listening.ts"
 import type { Observations } from "./observations.ts"
-import { type Classifier, openRaw, type RawCall } from "./rawCall.ts"
+import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
 
 /** One method in one region. */
 export interface Place {
@@ -98,26 +102,37 @@ const look = ({ scope }: Regional, place: Place, payload: unknown): Effect.Effec
     place.seenAt.last = startedAt
     return Effect.asVoid(
       Effect.forkIn(
-        Effect.matchEffect(place.intercept(callOf(place, payload)), {
+        Effect.matchEffect(place.intercept(callOf(place, payload, unsent())), {
           onSuccess: (result) =>
             Effect.map(Clock.currentTimeMillis, (now) => void noted(place, result, startedAt, now)),
           onFailure: (error) =>
             Effect.map(Clock.currentTimeMillis, (now) => void place.observations.bad(now, hints.word(error)))
-        }).pipe(Effect.catchCause(() => Effect.void)),
+        }).pipe(
+          Effect.catchCause(() => Effect.void),
+          // It is nobody's: a region that obeyed the caller's deadline would be blamed for it.
+          Effect.provideService(Deadline, Number.POSITIVE_INFINITY),
+          Effect.provideService(Attempt, 0),
+          Effect.provideService(Journal, undefined),
+          Effect.provideService(Heard, undefined)
+        ),
         scope
       )
     )
   })
 
 /** The raw call in one region as the policies of that region see it. */
-const callOf = (place: Place, payload: unknown) => {
-  const sent = { unknown: 0, attempts: 0 }
+const callOf = (place: Place, payload: unknown, sent: Sent) => {
   const open = () => openRaw(place.classifier, place.raw, payload, sent)
   return leaves.openable(
     Effect.suspend(() => leaves.standalone(open())),
     open
   )
 }
+
+const unsent = (): Sent => ({ unknown: 0, attempts: 0 })
+
+/** What a refusal says of the caller's request or of its time: another region would say the same. */
+const isCallers = ({ reason }: Refused): boolean => reason === "DEADLINE_EXCEEDED" || reason === "UNSENDABLE_REQUEST"
 
 /** Writes down how a call in a region ended. */
 const noted = (place: Place, result: Result.Result<unknown, unknown>, startedAt: number, now: number): void => {
@@ -165,18 +180,33 @@ class Asking {
     // Before it is sent: who goes away meanwhile leaves an outcome that nobody knows.
     if (key !== undefined) homes?.sent(key, place.region)
     place.seenAt.last = startedAt
-    return Effect.matchEffect(place.intercept(callOf(place, this.payload)), {
-      onSuccess: (result) => this.settled(place, nth, result, startedAt),
-      onFailure: (error) => this.failed(place, nth, error)
-    })
+    const sent = unsent()
+    const left = new Left()
+    const call = Effect.provideService(place.intercept(callOf(place, this.payload, sent)), Left.Current, left)
+    return Effect.matchEffect(
+      Effect.onInterrupt(call, () => Effect.sync(() => left.leave())),
+      {
+        onSuccess: (result) => this.settled(place, nth, result, startedAt, sent),
+        onFailure: (error) => this.failed(place, nth, error)
+      }
+    )
   }
 
-  private settled(place: Place, nth: number, result: Result.Result<unknown, unknown>, startedAt: number): AnyEffect {
+  private settled(
+    place: Place,
+    nth: number,
+    result: Result.Result<unknown, unknown>,
+    startedAt: number,
+    sent: Sent
+  ): AnyEffect {
     noted(place, result, startedAt, this.now())
     if (result._tag === "Success") return Effect.succeed(result.success)
     const { failure } = result
-    if (failure instanceof Refused && failure.reason !== "DEADLINE_EXCEEDED") {
-      return this.elsewhere(place, nth, failure, failure.reason)
+    if (failure instanceof Refused) {
+      if (!isCallers(failure)) return this.elsewhere(place, nth, failure, failure.reason)
+      // A deadline may come while the region has the request: then the key stays there.
+      if (this.key !== undefined && sent.unknown === 0) this.homes?.untouched(this.key)
+      return Effect.fail(failure)
     }
     // A region that talks nonsense may have done anything: only a read is asked again, and elsewhere.
     return isContractViolation(failure) && this.of.method.idempotency === "safe"
