@@ -12,9 +12,10 @@
  * whom `trusts` names. `Shedder` in core says who is shed, when, and why.
  *
  * A shed request gets a problem of type `temporary-reduced-capacity` with the reason
- * `LOAD_SHED`, the record of the refusal, and a jittered `Retry-After`. Its body is
- * not read, and nothing of the edge runs for it. Under `Server.serve` one that need not
- * wait for that is answered on its socket, before there is a fiber or a span for it. Its
+ * `LOAD_SHED`, the record of the refusal, and a jittered `Retry-After`. Nothing of the
+ * edge runs for it, and of its body at most 256 KiB are read, to keep the connection.
+ * Under `Server.serve` one that need not wait, and has no larger body, is answered on its
+ * socket, before there is a fiber or a span for it. Its
  * knobs are settings, named `edge/requests/loadShedding.*`.
  *
  * **Gotchas**

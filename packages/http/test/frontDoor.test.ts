@@ -1,5 +1,6 @@
 /** A server that sheds on the socket, over real HTTP on loopback. */
 import { Agent, request } from "node:http"
+import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Settings, Signal } from "@failsoft/core"
 import { Drain, Edge, Health, LoadShedding, Server } from "@failsoft/http"
@@ -19,6 +20,15 @@ const started = Effect.fnUntraced(function* (options: LoadShedding.Options = {})
     held.push(() => resume(Effect.succeed(HttpServerResponse.text("held"))))
   })
   const routes = Layer.mergeAll(
+    // Whatever comes in passes here: who was added first stands outermost.
+    HttpRouter.middleware(
+      (app) =>
+        Effect.suspend(() => {
+          seen.passed++
+          return app
+        }),
+      { global: true }
+    ),
     HttpRouter.add("GET", "/hold", hold).pipe(LoadShedding.priority("critical")),
     HttpRouter.add("GET", "/page", HttpServerResponse.text("page")),
     HttpRouter.add(
@@ -31,16 +41,7 @@ const started = Effect.fnUntraced(function* (options: LoadShedding.Options = {})
       })
     ),
     Health.layer({ serviceId: "test", checks: [] }),
-    Edge.layer({ deadline: "20 seconds" }),
-    // Whatever comes in passes here.
-    HttpRouter.middleware(
-      (app) =>
-        Effect.suspend(() => {
-          seen.passed++
-          return app
-        }),
-      { global: true }
-    )
+    Edge.layer({ deadline: "20 seconds" })
   ).pipe(Layer.provide(LoadShedding.layer({ limitMax: 1, queueMax: 0, ...options })))
   const onListening = (bound: number) => {
     port = bound
@@ -89,10 +90,64 @@ const started = Effect.fnUntraced(function* (options: LoadShedding.Options = {})
     for (let tries = 0; tries < 1000 && seen.holding === 0; tries++) await new Promise((go) => setTimeout(go, 2))
     assert.strictEqual(seen.holding, 1)
   })
+  /** Sends 64 MiB, as fast as they are taken, until the connection ends or three seconds are over. */
+  const upload = (framing: string) =>
+    Effect.promise(
+      () =>
+        new Promise<{ readonly answer: string; readonly closed: boolean; readonly taken: number }>((resolve) => {
+          const part = Buffer.alloc(1 << 20)
+          const chunk = framing.startsWith("transfer")
+            ? Buffer.concat([Buffer.from("100000\r\n"), part, Buffer.from("\r\n")])
+            : part
+          let [answer, sent] = ["", 0]
+          const end = (closed: boolean) => {
+            clearTimeout(late)
+            resolve({ answer, closed, taken: socket.bytesWritten - socket.writableLength })
+            socket.destroy()
+          }
+          const more = (): void => {
+            while (sent < 64 && !socket.destroyed) {
+              sent++
+              if (!socket.write(chunk)) return void socket.once("drain", more)
+            }
+          }
+          const socket = connect(port, "127.0.0.1", () => {
+            socket.write(`POST /page HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n`)
+            more()
+          })
+          socket.on("data", (data) => {
+            answer += String(data)
+          })
+          socket.on("error", () => {})
+          socket.on("close", () => end(true))
+          const late = setTimeout(() => end(false), 3000)
+        })
+    )
+  /** Sends 40 kB piece by piece, and looks for an answer only then. */
+  const trickle = Effect.promise(
+    () =>
+      new Promise<string>((resolve) => {
+        let answer = ""
+        const socket = connect(port, "127.0.0.1", async () => {
+          socket.pause()
+          socket.write("POST /page HTTP/1.1\r\nHost: x\r\ncontent-length: 40000\r\n\r\n")
+          for (let nth = 0; nth < 4; nth++) {
+            await new Promise((go) => setTimeout(go, 20))
+            socket.write(Buffer.alloc(10_000))
+          }
+          socket.resume()
+        })
+        socket.on("data", (data) => {
+          answer += String(data)
+        })
+        socket.on("error", () => {})
+        socket.on("close", () => resolve(answer))
+      })
+  )
   const open = Effect.sync(() => {
     for (const go of held.splice(0)) go()
   })
-  return { ask, fill, open, seen, signals, drain: Context.get(context, Drain.Drain) }
+  return { ask, fill, open, seen, signals, trickle, upload, drain: Context.get(context, Drain.Drain) }
 })
 
 describe("a request that is shed on its socket", () => {
@@ -129,7 +184,7 @@ describe("a request that is shed on its socket", () => {
     Effect.gen(function* () {
       const { ask, fill, open, seen } = yield* started()
       yield* fill
-      const large = "x".repeat(300_000)
+      const large = "x".repeat(200_000)
       const first = yield* ask("POST", "/page", {}, large)
       const second = yield* ask("POST", "/page", {}, large)
       const head = yield* ask("HEAD", "/page")
@@ -137,8 +192,35 @@ describe("a request that is shed on its socket", () => {
       yield* open
       let taken = yield* ask("POST", "/page", {}, large)
       for (let tries = 0; tries < 100 && taken.status === 503; tries++) taken = yield* ask("POST", "/page", {}, large)
-      assert.deepEqual([taken.status, seen.bodies], [200, 300_000])
+      assert.deepEqual([taken.status, seen.bodies], [200, 200_000])
       assert.strictEqual(first.socket, taken.socket, "all on one connection")
+    })
+  )
+
+  it.live("is not read to the end where its body is large or of an unknown length", () =>
+    Effect.gen(function* () {
+      const { fill, seen, upload } = yield* started()
+      yield* fill
+      for (const framing of ["content-length: 67108864", "transfer-encoding: chunked"]) {
+        const passed = seen.passed
+        const { answer, closed, taken } = yield* upload(framing)
+        assert.match(answer, /^HTTP\/1.1 503 /)
+        assert.include(answer, "LOAD_SHED")
+        assert.isTrue(closed, `${framing}: the connection ends`)
+        // What the kernel's buffers of both sides hold was never read by the server.
+        assert.isBelow(taken, 32 << 20, framing)
+        assert.strictEqual(seen.passed, passed + 1, "it is shed where its body is looked after")
+      }
+      assert.strictEqual(seen.bodies, 0)
+    })
+  )
+
+  it.live("keeps its answer while the service drains, though its body still arrives", () =>
+    Effect.gen(function* () {
+      const { drain, fill, trickle } = yield* started()
+      yield* fill
+      drain.begin()
+      assert.match(yield* trickle, /^HTTP\/1.1 503 /)
     })
   )
 

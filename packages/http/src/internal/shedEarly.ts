@@ -44,7 +44,7 @@ class Arrived implements Gate.Attempt {
 export const shedEarly =
   ({ drain, gate, now, places, random }: Shedding): Porter =>
   (request, response) => {
-    if (gate.refuses === undefined) return false
+    if (gate.refuses === undefined || !readsCheaply(request, drain.draining())) return false
     const { place, row } = places.find(request.method ?? "", request.url ?? "")
     if (place === "exempt") return false
     const priority = worth(place, request)
@@ -64,6 +64,17 @@ export const shedEarly =
     else gate.abandon?.(attempt, refused, attempt.now)
     return false
   }
+
+/**
+ * Node reads all of a body that nobody has read, however long it is, and destroys a socket
+ * that is to close while some of it still arrives, which can lose the answer. Effect's
+ * adapter ends both in good order, so what is large or unknown goes in and is shed there.
+ */
+const readsCheaply = ({ headers }: IncomingMessage, draining: boolean): boolean =>
+  headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) <= (draining ? 0 : bodyMaxBytes)
+
+/** As much as the adapter reads of an unread body to keep its connection. */
+const bodyMaxBytes = 256 * 1024
 
 /** A caller may step back by itself; whether it may come forward is for who sees the whole request. */
 const worth = (place: Shedder.Priority, { headers }: IncomingMessage): Shedder.Priority | undefined => {
@@ -93,6 +104,6 @@ const answer = (
   const { traceparent } = request.headers
   const body = shedBody(refused, request.url ?? "", typeof traceparent === "string" ? traceparent : undefined)
   response.writeHead(503, { ...shedHeaders(refused, random, draining), "content-length": Buffer.byteLength(body) })
-  // Node reads and drops what is left of a body once the answer is out.
+  // Node reads and drops what is left of a body once the answer is out; it is a small one.
   response.end(request.method === "HEAD" ? undefined : body)
 }
