@@ -10,6 +10,10 @@
  * running at its deadline is interrupted and answered with 503, or with 408 where
  * its body has not even arrived.
  *
+ * Who stands before it is asked in this order, wherever their layers are: `Modes`,
+ * `RateLimits`, `LoadShedding`. Under `Server.serve` a request that would be shed is
+ * answered on its socket before all of them, unless something may be refused by mode.
+ *
  * **Gotchas**
  *
  * Provide it beside the routes, inside `HttpRouter.serve`. A response that streams
@@ -39,6 +43,9 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
 import { Drain } from "./Drain.ts"
 import { EdgeRequest, type Limits } from "./internal/edgeRequest.ts"
+import { Door } from "./internal/frontDoor.ts"
+import { modeHeaders } from "./internal/modeHeaders.ts"
+import { Early } from "./internal/shedEarly.ts"
 import { LoadShedding } from "./LoadShedding.ts"
 import { Modes } from "./Modes.ts"
 import { RateLimits } from "./RateLimits.ts"
@@ -69,13 +76,30 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
       const limited = yield* RateLimits
       const modes = yield* Modes
       const drain = yield* Drain
+      const door = yield* Door
+      const early = yield* Early
+      if (door !== undefined && early !== undefined) {
+        const porter = early(modes === undefined ? () => "full" : modes.at)
+        yield* Effect.acquireRelease(
+          Effect.sync(() => door.add(porter)),
+          (leave) => Effect.sync(leave)
+        )
+      }
       const maxBytes = options.requestMaxBytes ?? 1_048_576
       const limits: Limits = {
         deadlineMillis: Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? "2 seconds")),
         maxBytes,
         maxSize: ByteSize.bytes(maxBytes),
         alarms: Deadline.makeAlarms(),
-        drain
+        drain,
+        told: (request, now) => {
+          try {
+            return { ...limited?.headers(request, now), ...modeHeaders(modes?.at(now) ?? "full") }
+          } catch {
+            // A key of the user's that was good on arrival; the sleeper of all requests must not end with it.
+            return {}
+          }
+        }
       }
       return <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => {
         const served = Effect.withFiber<HttpServerResponse.HttpServerResponse, E, R>((fiber) =>
@@ -84,7 +108,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
           )
         )
         const shed = shedder === undefined ? served : shedder.guard(served)
-        // A client over its quota must not take a place from others.
+        // A client over its quota must not take a place from others; one that is shed on its socket takes none.
         const within = limited === undefined ? shed : limited.guard(shed)
         // What is not served at all takes nothing from anybody.
         return modes === undefined ? within : modes.guard(within)

@@ -22,7 +22,9 @@
  *
  * Health and admin routes are never shed. A route without a word is `default`.
  * Behind a proxy that lets callers set `Priority`, `trusts` must look at something
- * that callers cannot forge.
+ * that callers cannot forge. What is answered on its socket passes no middleware and no
+ * rate limit, and leaves no span: give by `onSocket` the headers that such an answer needs
+ * (of CORS, say), or switch it off.
  *
  * **Example** (recommendations go first)
  *
@@ -43,6 +45,7 @@
  *
  * @since 0.1.0
  */
+import { validateHeaderName, validateHeaderValue } from "node:http"
 import { Policy, Settings, Shedder, Signal } from "@failsoft/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -56,12 +59,11 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
 import { Drain } from "./Drain.ts"
-import { Door } from "./internal/frontDoor.ts"
 import * as loopDelay from "./internal/loopDelay.ts"
 import { statedPriority } from "./internal/priorityHeader.ts"
 import { grantedMillis } from "./internal/requestDeadline.ts"
 import { type Place, Places, placing, RoutePlaces } from "./internal/routePlaces.ts"
-import { shedEarly } from "./internal/shedEarly.ts"
+import { Early, shedEarly } from "./internal/shedEarly.ts"
 import { ShedPassage } from "./internal/shedPassage.ts"
 
 /**
@@ -136,7 +138,30 @@ export interface Options extends Shedder.Options {
   readonly routes?: ReadonlyArray<RoutePriority>
   /** Whether this caller may raise the priority of its request by the header `Priority`. Default: nobody. */
   readonly trusts?: (request: HttpServerRequest.HttpServerRequest) => boolean
+  /**
+   * Whether a request may be answered on its socket, where no middleware sees it, and with
+   * which headers besides its own: those of your middlewares. Default: it may, with no others.
+   */
+  readonly onSocket?: boolean | { readonly headers: Readonly<Record<string, string>> }
 }
+
+/** Their names as Node compares them. */
+const onSocketHeaders = ({ onSocket }: Options): Readonly<Record<string, string>> =>
+  typeof onSocket === "object"
+    ? Object.fromEntries(Object.entries(onSocket.headers).map(([name, value]) => [name.toLowerCase(), value]))
+    : {}
+
+/** One that Node does not write would be found out in the middle of an overload. */
+const headerProblems = (options: Options): ReadonlyArray<string> =>
+  Object.entries(onSocketHeaders(options)).flatMap(([name, value]) => {
+    try {
+      validateHeaderName(name)
+      validateHeaderValue(name, value)
+      return []
+    } catch {
+      return [`onSocket: ${JSON.stringify(name)} with the value ${JSON.stringify(value)} is no header of HTTP`]
+    }
+  })
 
 /**
  * The options cannot work; `problems` name the knobs and what they must be.
@@ -198,9 +223,11 @@ export const layerUnmeasured = (options: Options = {}): Layer.Layer<never, Inval
     Effect.gen(function* () {
       const bus = yield* Signal.Bus
       const policy = Shedder.policy(options)
-      const problems = policy.parts.flatMap((part) =>
-        part.problems(Object.fromEntries(Object.entries(part.knobs).map(([name, { initial }]) => [name, initial])))
-      )
+      const problems = policy.parts
+        .flatMap((part) =>
+          part.problems(Object.fromEntries(Object.entries(part.knobs).map(([name, { initial }]) => [name, initial])))
+        )
+        .concat(headerProblems(options))
       if (problems.length > 0) return yield* new InvalidShedding({ problems })
       const row: Policy.Row = { downstream: "edge", method: "requests", bus }
       const { parts } = yield* Policy.build(policy, row)
@@ -209,24 +236,22 @@ export const layerUnmeasured = (options: Options = {}): Layer.Layer<never, Inval
       const places = new RoutePlaces(yield* HttpRouter.RouterConfig, (method) => ({ downstream, method, bus }))
       for (const { method, path, priority } of options.routes ?? []) places.add(method, path, priority)
       const form = parts[0]?.instance.form
-      const door = yield* Door
-      if (door !== undefined && form?._tag === "Gate") {
-        const clock = yield* Clock.Clock
-        const random = yield* Random.Random
-        const porter = shedEarly({
-          gate: form.gate,
-          places,
-          now: () => clock.currentTimeMillisUnsafe(),
-          random: () => random.nextDoubleUnsafe(),
-          drain: yield* Drain
-        })
-        yield* Effect.acquireRelease(
-          Effect.sync(() => door.add(porter)),
-          (leave) => Effect.sync(leave)
-        )
-      }
+      const clock = yield* Clock.Clock
+      const random = yield* Random.Random
+      const early =
+        options.onSocket === false || form?._tag !== "Gate"
+          ? undefined
+          : shedEarly({
+              gate: form.gate,
+              places,
+              now: () => clock.currentTimeMillisUnsafe(),
+              random: () => random.nextDoubleUnsafe(),
+              drain: yield* Drain,
+              headers: onSocketHeaders(options)
+            })
       return Context.make(LoadShedding, shedder(parts, places, options.trusts ?? (() => false))).pipe(
-        Context.add(Places, places)
+        Context.add(Places, places),
+        Context.add(Early, early)
       )
     })
   )

@@ -40,6 +40,7 @@ import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
+import { modeHeaders } from "./internal/modeHeaders.ts"
 import * as Problem from "./Problem.ts"
 
 /**
@@ -63,6 +64,8 @@ export interface ModeGuard {
   readonly guard: <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>
+  /** The mode that callers are told at this time, in milliseconds since the epoch. */
+  readonly at: (now: number) => ServiceMode.Mode
 }
 
 /**
@@ -86,9 +89,11 @@ export const layer = (options: Options = {}): Layer.Layer<never> =>
   Layer.effect(
     Modes,
     Effect.map(ServiceMode.Current, (mode) =>
-      mode === undefined ? { guard: (app) => app } : guarding(mode, options.writes ?? changes)
+      mode === undefined ? unguarded : guarding(mode, options.writes ?? changes)
     )
   )
+
+const unguarded: ModeGuard = { guard: (app) => app, at: () => "full" }
 
 const reading = new Set(["GET", "HEAD", "OPTIONS"])
 
@@ -101,6 +106,7 @@ const guarding = (
   mode: ServiceMode.ServiceMode,
   writes: (request: HttpServerRequest.HttpServerRequest) => boolean
 ): ModeGuard => ({
+  at: (now) => mode.at(now).mode,
   guard: (app) =>
     Effect.withFiber((fiber) => {
       const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
@@ -114,7 +120,7 @@ const guarding = (
       const [path = ""] = request.url.split("?", 1)
       const refused = always.has(path) ? undefined : mode.refuses(writes(request) ? "write" : "read", now)
       const answered = refused === undefined ? app : Problem.toResponse(problemOf(refused))
-      return Effect.map(answered, (response) => HttpServerResponse.setHeader(response, "service-mode", word))
+      return Effect.map(answered, (response) => HttpServerResponse.setHeaders(response, modeHeaders(word)))
     })
 })
 

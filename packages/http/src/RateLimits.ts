@@ -9,7 +9,8 @@
  * header, or any function of the request. It counts as `RateLimit` in core does: a
  * sliding window or a token bucket, for a bounded number of keys.
  *
- * Every response to a governed request carries `RateLimit-Policy` and `RateLimit`. A
+ * Every response to a governed request carries `RateLimit-Policy` and `RateLimit`, but for
+ * one that is shed on its socket (see `LoadShedding`), which is not counted. A
  * refused one is a problem of type `quota-exceeded` with the reason `RATE_LIMITED`, the
  * limits that refused as `violated-policies`, and `Retry-After`; its body is not read
  * and nothing of the edge runs for it. Its knobs are settings, named
@@ -48,10 +49,11 @@ import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { digest, networkOf, remoteAddress } from "./internal/clientKey.ts"
-import { type Limit, limiting } from "./internal/limitPassage.ts"
+import { type Limit, limiting, standing } from "./internal/limitPassage.ts"
 
 /**
- * Whose request it is; `undefined` for one that the limit does not govern.
+ * Whose request it is; `undefined` for one that the limit does not govern. It is asked on
+ * arrival, and again if the request is still running at its deadline.
  *
  * @category models
  * @since 0.1.0
@@ -160,6 +162,8 @@ export interface Guard {
   readonly guard: <E, R>(
     app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
   ) => Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest.HttpServerRequest>
+  /** What a request is told of its limits at this time, in milliseconds since the epoch; it is not counted by that. */
+  readonly headers: (request: HttpServerRequest.HttpServerRequest, now: number) => Readonly<Record<string, string>>
   /** How many keys each limit knows. */
   readonly state: () => Readonly<Record<string, Policy.Facts>>
 }
@@ -205,6 +209,7 @@ export const layer = (limits: ReadonlyArray<Options>): Layer.Layer<never, Invali
       })
       return {
         guard: limiting(living, row),
+        headers: standing(living),
         state: () => Object.fromEntries(parts.map(({ part, instance }) => [part.name, instance.state()]))
       }
     })

@@ -33,6 +33,8 @@ export interface Limits {
   readonly maxSize: typeof HttpIncomingMessage.MaxBodySize.Service
   readonly alarms: Deadline.Alarms
   readonly drain: DrainSwitch
+  /** What those who stand before the edge tell on a response at this time. */
+  readonly told: (request: HttpServerRequest.HttpServerRequest, now: number) => Readonly<Record<string, string>>
 }
 
 /** A request between its arrival and its answer. */
@@ -104,7 +106,9 @@ export class EdgeRequest implements Deadline.Alarm {
    */
   due(): void {
     const problem = isArriving(this.request) ? bodyTimeout : noAnswer(this.millis)
-    this.early = this.labelled(Problem.responseOf(problem, this.fiber.context))
+    // It leaves past those who stand before the edge.
+    const told = this.limits.told(this.request, this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
+    this.early = HttpServerResponse.setHeaders(this.labelled(Problem.responseOf(problem, this.fiber.context)), told)
     answerEarly(this.request, this.early, problem === bodyTimeout, () => this.fiber.interruptUnsafe())
   }
 

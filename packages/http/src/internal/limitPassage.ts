@@ -65,6 +65,17 @@ export const limiting =
       return Effect.map(app, (response) => HttpServerResponse.setHeaders(response, headers))
     })
 
+/** Where the request stands with its limits, without counting it. */
+export const standing =
+  (limits: ReadonlyArray<Limit>) =>
+  (request: HttpServerRequest.HttpServerRequest, now: number): Readonly<Record<string, string>> => {
+    const named = limits.flatMap(({ gate, key, name, values }): ReadonlyArray<Named> => {
+      const whose = values.mode === "on" ? key(request) : undefined
+      return whose === undefined ? [] : [{ name, standing: gate.look(whose, now) }]
+    })
+    return named.length === 0 ? {} : quotaHeaders(named)
+  }
+
 const attemptOf = (row: Policy.Row, now: number, key: string, random: () => number): Gate.Attempt => ({
   row,
   now,

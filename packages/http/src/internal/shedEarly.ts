@@ -1,8 +1,10 @@
 /** Sheds a request as it stands on the socket, where the shedder would not let it in. */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { type Gate, type Policy, Refused, Shedder } from "@failsoft/core"
+import { type Gate, type Policy, Refused, type ServiceMode, Shedder } from "@failsoft/core"
+import * as Context from "effect/Context"
 import type { DrainSwitch } from "../Drain.ts"
 import type { Porter } from "./frontDoor.ts"
+import { modeHeaders } from "./modeHeaders.ts"
 import { statedPriority } from "./priorityHeader.ts"
 import { grantedMillis } from "./requestDeadline.ts"
 import type { RoutePlaces } from "./routePlaces.ts"
@@ -15,7 +17,18 @@ export interface Shedding {
   readonly now: () => number
   readonly random: () => number
   readonly drain: DrainSwitch
+  /** What every answer on the socket has besides its own. */
+  readonly headers: Readonly<Record<string, string>>
 }
+
+/** Makes the porter of an edge, for the mode of its service at a time. */
+export type Early = (modeAt: (now: number) => ServiceMode.Mode) => Porter
+
+/** What the current shedder has for the edge below it, where it may answer on the socket. */
+export const Early: Context.Reference<Early | undefined> = Context.Reference<Early | undefined>(
+  "@failsoft/http/internal/Early",
+  { defaultValue: () => undefined }
+)
 
 /** A request as the gate sees it: one object, and nothing of Effect's. */
 class Arrived implements Gate.Attempt {
@@ -42,7 +55,8 @@ class Arrived implements Gate.Attempt {
 
 /** Answers those whom the shedder would refuse now; all others go in and ask it themselves. */
 export const shedEarly =
-  ({ drain, gate, now, places, random }: Shedding): Porter =>
+  ({ drain, gate, headers, now, places, random }: Shedding): Early =>
+  (modeAt) =>
   (request, response) => {
     if (gate.refuses === undefined || !readsCheaply(request, drain.draining())) return false
     const { place, row } = places.find(request.method ?? "", request.url ?? "")
@@ -54,9 +68,13 @@ export const shedEarly =
     if (typeof granted === "string") return false
     const attempt = new Arrived(row, priority, now(), granted, random)
     if (!gate.refuses(attempt)) return false
+    const mode = modeAt(attempt.now)
+    // Something may not be served in it at all, which is said first, and of whom is not known here.
+    if (mode === "read-only" || mode === "unavailable") return false
     const refused = gate.enter(attempt)
     if (refused instanceof Refused.Refused) {
-      answer(request, response, refused, random(), drain.draining())
+      const own = { ...headers, ...modeHeaders(mode), ...shedHeaders(refused, random(), drain.draining()) }
+      answer(request, response, refused, own)
       return true
     }
     // It has changed its mind in the same step, which it must not: nothing is kept of that.
@@ -98,12 +116,11 @@ const answer = (
   request: IncomingMessage,
   response: ServerResponse,
   refused: Refused.Refused,
-  random: number,
-  draining: boolean
+  headers: Readonly<Record<string, string>>
 ): void => {
   const { traceparent } = request.headers
   const body = shedBody(refused, request.url ?? "", typeof traceparent === "string" ? traceparent : undefined)
-  response.writeHead(503, { ...shedHeaders(refused, random, draining), "content-length": Buffer.byteLength(body) })
+  response.writeHead(503, { ...headers, "content-length": Buffer.byteLength(body) })
   // Node reads and drops what is left of a body once the answer is out; it is a small one.
   response.end(request.method === "HEAD" ? undefined : body)
 }
