@@ -25,6 +25,18 @@ const planted: ReadonlyArray<readonly [rule: string, path: string, bad: string, 
   ["importDirections", testing, 'import { readFileSync } from "node:fs"', 'import * as Effect from "effect/Effect"'],
   ["importDirections", testing, 'import { it } from "vitest"', 'import type { Policy } from "../Policy.ts"'],
   ["importDirections", testing, 'import { host } from "./node/host.ts"', 'import * as Host from "./Host.ts"'],
+  [
+    "importDirections",
+    "packages/core/src/Flag.ts",
+    'import { ErrorCode } from "@openfeature/server-sdk"',
+    'import "./Knob.ts"'
+  ],
+  [
+    "importDirections",
+    "packages/core/src/Flag.ts",
+    'import { source } from "./openfeature/index.ts"',
+    'import "./Knob.ts"'
+  ],
   ["importDirections", onNode, 'import { it } from "vitest"', 'import { readFileSync } from "node:fs"'],
   ["importDirections", core, 'export * from "./testing/index.ts"', 'export * as Policy from "./policy/index.ts"'],
   ["importDirections", policy, 'import { retry } from "./retry.ts"', 'import type { Call } from "../Call.ts"'],

@@ -29,15 +29,22 @@ export const importDirections: Rule = (file) => {
   if (path.startsWith("packages/core/src/")) {
     // What a campaign keeps in files stands apart, behind an entry point of its own.
     const onNode = path.startsWith("packages/core/src/testing/node/")
+    // So does the adapter of OpenFeature, whose SDK is an optional peer.
+    const onOpenFeature = path.startsWith("packages/core/src/openfeature/")
     const platform = forbid(
       file,
       (of) =>
-        /^\.|^effect(\/(?!http|http-api|net|process|sql|cluster|rpc)|$)/.test(of) || (onNode && /^node:/.test(of)),
+        /^\.|^effect(\/(?!http|http-api|net|process|sql|cluster|rpc)|$)/.test(of) ||
+        (onNode && /^node:/.test(of)) ||
+        (onOpenFeature && of === "@openfeature/server-sdk"),
       "core is free of platform, HTTP and other packages"
     )
     const testing = path.startsWith("packages/core/src/testing/")
       ? forbid(file, (of) => onNode || !/\/node\//.test(of), "the engine of the test kit knows no platform")
       : forbid(file, (of) => !of.includes("/testing/"), "nothing in core imports testing")
+    const optional = onOpenFeature
+      ? []
+      : forbid(file, (of) => !of.includes("openfeature"), "core works without its optional peers")
     // `standard` and the index put policies together; the others must not know each other.
     const composes = /\/policy\/(standard|index)\.ts$/.test(path)
     const siblings =
@@ -47,7 +54,7 @@ export const importDirections: Rule = (file) => {
     const above = mayNotImport[path.replace("packages/core/src/", "")]
     const kernel =
       above === undefined ? [] : forbid(file, (of) => !above.test(of), "the kernel does not know what stands on it")
-    return [...platform, ...testing, ...siblings, ...kernel]
+    return [...platform, ...testing, ...optional, ...siblings, ...kernel]
   }
   if (path.startsWith("packages/http/src/")) {
     return forbid(
