@@ -9,7 +9,9 @@
  * change one setting (`{ value, reason?, by?, expiresAfterMillis? }`),
  * `PUT /admin/settings` a group (`{ changes: { <name>: value }, … }`, where `null`
  * takes a value away), all or nothing. `GET /admin/settings-audit` tells the latest
- * changes. `POST /admin/breakers/<downstream/method/policy>/open`, `close` and
+ * changes. `GET /admin/flags`, `GET`, `PUT` and `DELETE /admin/flags/<name>` do the same
+ * with a flag (`{ values: { <knob>: value }, … }`), show its counts by variant, and with
+ * `?key=` what it says for a key. `POST /admin/breakers/<downstream/method/policy>/open`, `close` and
  * `reset` operate a breaker. A name is written with its slashes or percent-encoded.
  *
  * **Gotchas**
@@ -40,6 +42,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as flags from "./internal/adminFlags.ts"
 import { guard, isLoopback } from "./internal/adminGuard.ts"
 import * as asked from "./internal/adminRequest.ts"
 import * as shown from "./internal/adminShown.ts"
@@ -188,6 +191,17 @@ const routes = (options: Options) => [
   ),
   route("GET", "/admin/settings-audit", (settings) =>
     Effect.sync(() => json({ changes: settings.audit().map(shown.change) }))
+  ),
+  route("GET", "/admin/flags/*", (settings) =>
+    Effect.flatMap(asked.rest, (name) =>
+      Effect.map(name === "" ? flags.list(settings) : flags.read(settings, name), json)
+    )
+  ),
+  route("PUT", "/admin/flags/*", (settings) =>
+    Effect.flatMap(asked.rest, (name) => Effect.map(flags.set(settings, name), json))
+  ),
+  route("DELETE", "/admin/flags/*", (settings) =>
+    Effect.flatMap(asked.rest, (name) => Effect.map(flags.clear(settings, name), json))
   ),
   route("POST", "/admin/breakers/*", (settings) =>
     Effect.gen(function* () {

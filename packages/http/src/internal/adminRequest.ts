@@ -18,6 +18,11 @@ const about = {
 
 const One = Schema.Struct({ value: Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]), ...about })
 
+const Values = Schema.Struct({
+  values: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean, Schema.Null])),
+  ...about
+})
+
 const Group = Schema.Struct({ changes: Schema.Record(Schema.String, Schema.Unknown), ...about })
 
 /** Who asks and for how long, as far as the request says it. */
@@ -62,6 +67,9 @@ export const group = Effect.map(decoded(Group, `{ changes: { name: value }, ${ab
   ...of,
   changes: Object.fromEntries(Object.entries(of.changes).map(([name, value]) => [name, value ?? undefined]))
 }))
+
+/** The values of the knobs of one flag; `null` takes one away. */
+export const withValues = decoded(Values, `{ values: { knob: value }, ${aboutForm} }`)
 
 /** Who asks, of a request that has no body. */
 export const query = Effect.map(HttpServerRequest.HttpServerRequest, ({ url }): About => {
