@@ -102,8 +102,11 @@ export interface Method<
   readonly permanent: Permanent
   readonly idempotency: I
   readonly onOutage: O
-  /** Whose data it answers with; what is remembered of it is kept apart by this. */
-  readonly scope?: S
+  /**
+   * Whose data it answers with; what is remembered of it is kept apart by this. It has no
+   * default: unsaid, nothing that keeps answers may stand in its row.
+   */
+  readonly scope: S
   /** The key of a `keyed` method; the same for every attempt of one request. */
   idempotencyKey?(payload: Payload["Type"]): string
 }
@@ -217,7 +220,8 @@ type KeyOption<Payload extends PlainSchema, I extends Idempotency> = I extends "
 
 /**
  * States one method. Everything is required; `idempotencyKey` is required for
- * `keyed` methods and forbidden for the others.
+ * `keyed` methods and forbidden for the others, and `scope` for methods whose answers
+ * are kept by anything in their row (a fallback of the last good answer, say).
  *
  * @category constructors
  * @since 0.1.0
@@ -240,4 +244,6 @@ export const method = <
     readonly onOutage: O
     readonly scope?: S
   } & KeyOption<Payload, I>
-): Method<Payload, Success, Transient, Permanent, I, O, S> => definition
+): Method<Payload, Success, Transient, Permanent, I, O, S> =>
+  // Unsaid, `S` is `undefined`.
+  ({ ...definition, scope: definition.scope as S })

@@ -5,9 +5,10 @@
  * **Details**
  *
  * A fallback works at the end of a `degrade` method, after every policy. Its type
- * says which payload it needs, what it answers, and two facts: `partial` (it may
- * have no answer) and `enqueues` (it takes the request for later, so the method must
- * be `keyed`).
+ * says which payload it needs, what it answers, and three facts: `partial` (it may
+ * have no answer), `enqueues` (it takes the request for later, so the method must
+ * be `keyed`) and `keeps` (it answers with what was kept under the request's key, so
+ * the contract must say whose that is: `scope`).
  *
  * **Gotchas**
  *
@@ -47,7 +48,7 @@ import type { Unavailable } from "./Unavailable.ts"
  * @category models
  * @since 0.1.0
  */
-export type Mark = "partial" | "enqueues"
+export type Mark = "partial" | "enqueues" | "keeps"
 
 /**
  * The call for which an answer is sought. `key` is a canonical text of row, owner (as
@@ -94,7 +95,8 @@ export interface Instance extends Omit<Living, "changed"> {
 }
 
 /**
- * One step: its kind, its quality, whether it always answers, its knobs (`enabled`
+ * One step: its kind, its quality, whether it always answers, whether it keeps what was
+ * answered or assumed for who asks again, its knobs (`enabled`
  * and those of its kind), what is wrong with values of them, and how to build it.
  *
  * @category models
@@ -104,6 +106,7 @@ export interface Step {
   readonly kind: string
   readonly quality: DegradedQuality
   readonly total: boolean
+  readonly keeps: boolean
   readonly knobs: Knob.Knobs
   readonly problems: (values: Facts) => ReadonlyArray<string>
   readonly build: Effect.Effect<Instance, never, Build>
@@ -160,6 +163,7 @@ export const fromInstance = <
         kind: options.kind,
         quality: options.quality,
         total: options.marks?.includes("partial") !== true,
+        keeps: options.marks?.includes("keeps") === true,
         knobs,
         problems: (values) => Knob.problemsOf(knobs, values),
         build: sharedByValue(

@@ -29,7 +29,8 @@ const one = <P extends Contract.PlainSchema>(payload: P, name?: string) => {
         idempotencyKey: () => {
           throw new Error("no key")
         },
-        onOutage: "degrade"
+        onOutage: "degrade",
+        scope: "public"
       })
     },
     name === undefined ? info : { ...info, name }
@@ -38,7 +39,7 @@ const one = <P extends Contract.PlainSchema>(payload: P, name?: string) => {
 }
 
 type Raw = Effect.Effect<string, Transient.Transient>
-type Fall = Fallback.Fallback<string, unknown, "enqueues">
+type Fall = Fallback.Fallback<string, unknown, "enqueues" | "keeps">
 
 const answersOf = <P extends Contract.PlainSchema>(payload: P, raw: () => Raw, fallback: Fall, asked: P["Type"][]) => {
   const One = one(payload)

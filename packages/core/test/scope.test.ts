@@ -1,6 +1,6 @@
 /** Nobody reads what belongs to another, through whichever fallback he is answered. */
 import { assert, describe, it } from "@effect/vitest"
-import { Caller, Contract, Downstream, Fallback, Policy, Signal, Transient } from "@failsoft/core"
+import { Caller, Composition, Contract, Downstream, Fallback, Policy, Signal, Transient } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -101,8 +101,8 @@ const kinds = () => {
     enqueue,
     value,
     omit,
-    "when stale": () => Fallback.when<never, unknown, "partial">(stale(), outage),
-    "when optimistic": () => Fallback.when<string, unknown, "partial">(optimistic(), outage),
+    "when stale": () => Fallback.when<never, unknown, "partial" | "keeps">(stale(), outage),
+    "when optimistic": () => Fallback.when<string, unknown, "partial" | "keeps">(optimistic(), outage),
     "stale, else optimistic": () => Fallback.chain(stale(), optimistic()),
     "optimistic, else stale": () => Fallback.chain(optimistic(), stale()),
     "stale, else enqueue": () => Fallback.chain(stale(), enqueue()),
@@ -211,4 +211,22 @@ describe("whose data an answer is", () => {
       for (const caller of callers) assert.strictEqual(yield* ask("mine", caller), secretOf(caller))
     }).pipe(Effect.provide(files(world, kinds().stale())))
   })
+
+  it.effect("that is not said keeps a ring from being built, also where the types were cast away", () =>
+    Effect.gen(function* () {
+      class Unsaid extends Downstream.Service<Unsaid>()(
+        "@failsoft/core/test/Unsaid",
+        { get: Contract.method(shape) },
+        info
+      ) {}
+      const kept = kinds()["stale, else optimistic"]().steps
+      const cast: Fallback.Fallback<string, unknown, never> = { steps: kept }
+      const ring = Unsaid.layer({ get: { policy: Policy.deadline("1 second"), fallback: cast } })
+      const transport = Unsaid.transport({ get: () => Effect.succeed("anything") })
+      const failure = yield* Effect.flip(Effect.scoped(Layer.build(Layer.provide(ring, transport))))
+      assert.instanceOf(failure, Composition.InvalidComposition)
+      assert.lengthOf(failure.problems, 2)
+      assert.match(failure.message, /unsaid\/get: fallback\.stale keeps answers, and the contract does not say whose/)
+    })
+  )
 })

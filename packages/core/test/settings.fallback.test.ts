@@ -13,7 +13,7 @@ const alice = { by: "alice" }
 const at = (name: string) => `shop/show/fallback.${name}`
 
 /** The shop with a chain for `show`, and the same memory for `peek`. */
-const shop = (show: Fallback.Fallback<number, unknown, "partial">) =>
+const shop = (show: Fallback.Fallback<number, unknown, "partial" | "keeps">) =>
   Effect.gen(function* () {
     const { call, control } = switchable()
     const ring = Shop.layer({

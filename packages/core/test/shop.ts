@@ -23,8 +23,8 @@ export const info = {
 export class Shop extends Downstream.Service<Shop>()(
   "@failsoft/core/test/Shop",
   {
-    show: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade" }),
-    peek: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade-or-fail" }),
+    show: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade", scope: "public" }),
+    peek: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade-or-fail", scope: "public" }),
     charge: Contract.method({ ...shape, idempotency: "keyed", idempotencyKey: ({ id }) => id, onOutage: "fail" })
   },
   info

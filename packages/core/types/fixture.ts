@@ -15,11 +15,17 @@ const shape = {
 export class Shop extends Downstream.Service<Shop>()(
   "@failsoft/core/types/Shop",
   {
-    show: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade" }),
-    peek: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade-or-fail" }),
-    ask: Contract.method({ ...shape, idempotency: "safe", onOutage: "fail" }),
+    show: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade", scope: "public" }),
+    peek: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade-or-fail", scope: "principal" }),
+    ask: Contract.method({ ...shape, idempotency: "safe", onOutage: "fail", scope: "public" }),
     charge: Contract.method({ ...shape, idempotency: "keyed", idempotencyKey: ({ id }) => id, onOutage: "fail" }),
-    send: Contract.method({ ...shape, idempotency: "keyed", idempotencyKey: ({ id }) => id, onOutage: "degrade" }),
+    send: Contract.method({
+      ...shape,
+      idempotency: "keyed",
+      idempotencyKey: ({ id }) => id,
+      onOutage: "degrade",
+      scope: "principal"
+    }),
     shout: Contract.method({ ...shape, idempotency: "unsafe", onOutage: "fail" })
   },
   {

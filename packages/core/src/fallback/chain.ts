@@ -9,7 +9,7 @@ type MarksOf<F> = F extends Fallback<infer _A, infer _P, infer M> ? M : never
 type PayloadOf<F> = [F] extends [Fallback<infer _A, infer P, infer _M>] ? P : never
 type Last<Fs extends Links> = Fs extends readonly [...infer _Init, infer L] ? L : Fs[number]
 
-/** Partial where the last is; enqueueing where any is. */
+/** Partial where the last is; enqueueing and keeping where any is. */
 type ChainMarks<Fs extends Links> = Extract<MarksOf<Last<Fs>>, "partial"> | Exclude<MarksOf<Fs[number]>, "partial">
 
 /**

@@ -60,15 +60,15 @@ export const optimistic = <A, Payload>(options: {
   readonly holds: Duration.Input
   readonly reconcile?: (assumption: Assumption<A, Payload>) => Effect.Effect<void, unknown>
   readonly entriesMax?: number
-}): Fallback.Fallback<A, Payload, "partial"> => {
+}): Fallback.Fallback<A, Payload, "partial" | "keeps"> => {
   const knobs = {
     holdsMillis: Knob.millis(options.holds),
     entriesMax: Knob.count(options.entriesMax ?? 1000, { most: 1_000_000 })
   }
-  return Fallback.fromInstance<A, Payload, "partial", typeof knobs>({
+  return Fallback.fromInstance<A, Payload, "partial" | "keeps", typeof knobs>({
     kind: "optimistic",
     quality: "optimistic",
-    marks: ["partial"],
+    marks: ["partial", "keeps"],
     knobs,
     immediate: true,
     make: (values) =>

@@ -23,15 +23,15 @@ interface Kept {
 export const stale = (options: {
   readonly maxAge: Duration.Input
   readonly entriesMax: number
-}): Fallback.Fallback<never, unknown, "partial"> => {
+}): Fallback.Fallback<never, unknown, "partial" | "keeps"> => {
   const knobs = {
     maxAgeMillis: Knob.millis(options.maxAge),
     entriesMax: Knob.count(options.entriesMax, { most: 1_000_000 })
   }
-  return Fallback.fromInstance<never, unknown, "partial", typeof knobs>({
+  return Fallback.fromInstance<never, unknown, "partial" | "keeps", typeof knobs>({
     kind: "stale",
     quality: "stale",
-    marks: ["partial"],
+    marks: ["partial", "keeps"],
     knobs,
     immediate: true,
     make: (values) =>

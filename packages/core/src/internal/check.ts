@@ -17,7 +17,8 @@ export type Checked<M extends Contract.Methods, T> = {
 
 type CheckedRow<Name extends string, M extends Contract.Method, Row> = CheckedPolicy<Name, M, Row> &
   CheckedFallback<Name, M, Row> &
-  CheckedCache<Name, M, Row>
+  CheckedCache<Name, M, Row> &
+  CheckedScope<Name, M, Row>
 
 type CacheMarks<Row> = Row extends { readonly cache: Cache<infer _A, infer _P, infer _E, infer Marks> } ? Marks : never
 
@@ -79,3 +80,18 @@ type CheckedTotal<Name extends string, M extends Contract.Method, F> = M["onOuta
         readonly fallback: `the fallback of '${Name}' may have no answer: end it with Fallback.value or Fallback.omit`
       }
     : unknown
+
+/** What is kept for who asks again must say whose it is; a type that does not tell counts as unsaid. */
+type CheckedScope<Name extends string, M extends Contract.Method, Row> = undefined extends M["scope"]
+  ? (Row extends { readonly fallback: infer F }
+      ? "keeps" extends FallbackMarks<F>
+        ? { readonly fallback: Unsaid<Name, "fallback"> }
+        : unknown
+      : unknown) &
+      (Row extends { readonly cache: unknown } ? { readonly cache: Unsaid<Name, "cache"> } : unknown)
+  : unknown
+
+type Unsaid<
+  Name extends string,
+  What extends string
+> = `the method '${Name}' does not say whose data it answers with, and its ${What} keeps answers: add scope "public", "tenant" or "principal" to the contract`

@@ -22,7 +22,7 @@ import { type MethodOf, requestOf, start } from "./logicalCall.ts"
 import { Observations } from "./observations.ts"
 import { Classifier, type RawCall } from "./rawCall.ts"
 import type { Build } from "./shared.ts"
-import { problemsOfSteps } from "./steps.ts"
+import { problemsOfScope, problemsOfSteps } from "./steps.ts"
 
 /** A row as the ring sees it; the types of the table hold before it comes here. */
 interface TableRow {
@@ -125,6 +125,7 @@ const problemsOfRow = (contract: Contract.Contract, name: string, row: TableRow 
     : [
         ...problemsOf(row.policy),
         ...problemsOfBudget(row.policy, toMillis(contract.info.budget)),
+        ...problemsOfScope(contract.methods[name]?.scope, row.fallback?.steps ?? [], row.cache !== undefined),
         ...problemsOfSteps(contract.methods[name]?.onOutage ?? "fail", row.policy.parts, row.fallback?.steps ?? []),
         ...(row.cache === undefined
           ? []

@@ -1,6 +1,6 @@
 /** The steps of a fallback beside the policies of their row: their names, and what they must keep together. */
 import { namesOf } from "../Composition.ts"
-import type { OnOutage } from "../Contract.ts"
+import type { OnOutage, Scope } from "../Contract.ts"
 import type { Step } from "../Fallback.ts"
 import { initials } from "../Knob.ts"
 import type { Facts, Part } from "../Policy.ts"
@@ -30,4 +30,18 @@ export const problemsOfSteps = (
       ? `${total.join(" or ")} must be true: the method degrades by its contract (onOutage: "degrade"), so one step that always answers must stay on`
       : `no step of the fallback always answers, and the method degrades by its contract (onOutage: "degrade"): end it with Fallback.value or Fallback.omit`
   ]
+}
+
+/** What is kept for who asks again must say whose it is: types are gone where a table was cast. */
+export const problemsOfScope = (
+  scope: Scope | undefined,
+  steps: ReadonlyArray<Step>,
+  cached: boolean
+): ReadonlyArray<string> => {
+  if (scope !== undefined) return []
+  const keeping = steps.filter(({ keeps }) => keeps).map(({ kind }) => `fallback.${kind}`)
+  return [...keeping, ...(cached ? ["cache"] : [])].map(
+    (name) =>
+      `${name} keeps answers, and the contract does not say whose they are: add scope "public", "tenant" or "principal" to the method`
+  )
 }

@@ -26,7 +26,8 @@ export class Catalog extends Downstream.Service<Catalog>()(
       transient: Transient.Transient,
       permanent: UnknownSku,
       idempotency: "safe",
-      onOutage: "degrade-or-fail"
+      onOutage: "degrade-or-fail",
+      scope: "public"
     }),
     list: Contract.method({
       payload: Schema.Struct({ cursor: Schema.optionalKey(Schema.String) }),
@@ -34,7 +35,8 @@ export class Catalog extends Downstream.Service<Catalog>()(
       transient: Transient.Transient,
       permanent: InvalidCursor,
       idempotency: "safe",
-      onOutage: "degrade-or-fail"
+      onOutage: "degrade-or-fail",
+      scope: "public"
     }),
     price: Contract.method({
       payload: Schema.Struct({ sku: Schema.String }),

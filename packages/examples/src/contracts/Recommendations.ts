@@ -15,7 +15,8 @@ export class Recommendations extends Downstream.Service<Recommendations>()(
       transient: Transient.Transient,
       permanent: Schema.Never,
       idempotency: "safe",
-      onOutage: "degrade"
+      onOutage: "degrade",
+      scope: "principal"
     })
   },
   {

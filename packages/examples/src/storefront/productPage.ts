@@ -1,4 +1,5 @@
 /** The pages that anybody may look at: they stay up while downstreams are down. */
+import { Caller } from "@failsoft/core"
 import { Degraded, Problem } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import { Catalog } from "../contracts/Catalog.ts"
@@ -16,7 +17,8 @@ export const show = Effect.fn("storefront.showProduct")(function* (sku: string) 
     {
       product: Effect.mapError(catalog.show({ sku }), (error) => (error._tag === "UnknownSku" ? unknown(sku) : error)),
       availability: availability(sku),
-      others: recommendations.forUser({ userId: anonymous })
+      // Visitors without a name share what is recommended to them; a customer would be a principal of his own.
+      others: recommendations.forUser({ userId: anonymous }).pipe(Caller.as({ principal: anonymous }))
     },
     { concurrency: "unbounded" }
   )
