@@ -37,19 +37,19 @@ const one = {
 
 class Essential extends Downstream.Service<Essential>()(
   "@failsoft/bench/Essential",
-  { get: Contract.method({ ...one, permanent: Gone, onOutage: "degrade-or-fail" }) },
+  { get: Contract.method({ ...one, permanent: Gone, onOutage: "degrade-or-fail", scope: "public" }) },
   { ...info, criticality: "essential" }
 ) {}
 
 class Degradable extends Downstream.Service<Degradable>()(
   "@failsoft/bench/Degradable",
-  { get: Contract.method({ ...one, permanent: Schema.Never, onOutage: "degrade" }) },
+  { get: Contract.method({ ...one, permanent: Schema.Never, onOutage: "degrade", scope: "public" }) },
   { ...info, criticality: "optional" }
 ) {}
 
 class Optional extends Downstream.Service<Optional>()(
   "@failsoft/bench/Optional",
-  { get: Contract.method({ ...one, permanent: Schema.Never, onOutage: "degrade" }) },
+  { get: Contract.method({ ...one, permanent: Schema.Never, onOutage: "degrade", scope: "public" }) },
   { ...info, criticality: "optional" }
 ) {}
 

@@ -1,6 +1,6 @@
 /** Nobody reads what belongs to another, through whichever fallback he is answered. */
 import { assert, describe, it } from "@effect/vitest"
-import { Caller, Composition, Contract, Downstream, Fallback, Policy, Signal, Transient } from "@failsoft/core"
+import { Caller, Composition, Contract, Downstream, Fallback, Flag, Policy, Signal, Transient } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -101,6 +101,17 @@ const kinds = () => {
     enqueue,
     value,
     omit,
+    flagged: () =>
+      Fallback.chain(
+        Fallback.flagged<never, unknown, "partial" | "keeps">(stale(), Flag.percentage("kept", { percent: 100 })),
+        enqueue()
+      ),
+    rollout: () =>
+      Fallback.rollout({
+        flag: Flag.rollout("new", { stage: "on", percent: 100 }),
+        stable: enqueue(),
+        candidate: stale()
+      }),
     "when stale": () => Fallback.when<never, unknown, "partial" | "keeps">(stale(), outage),
     "when optimistic": () => Fallback.when<string, unknown, "partial" | "keeps">(optimistic(), outage),
     "stale, else optimistic": () => Fallback.chain(stale(), optimistic()),

@@ -32,14 +32,20 @@ import { Bus } from "../Signal.ts"
  * @category combinators
  * @since 0.1.0
  */
-export const rollout = <A, B, Payload, Marks extends Mark>(options: {
+export const rollout = <
+  A,
+  B,
+  Payload,
+  Marks extends Mark,
+  Candidate extends "partial" | "keeps" = "partial" | "keeps"
+>(options: {
   readonly flag: RolloutFlag
   readonly stable: Fallback<A, Payload, Marks>
-  readonly candidate: Fallback<B, Payload, "partial">
+  readonly candidate: Fallback<B, Payload, Candidate>
   /** Whether the candidate's answer is as good as the stable one's. */
   readonly compare?: (stable: A, candidate: B) => boolean
   readonly key?: (payload: Payload) => string
-}): Fallback<A | B, Payload, Marks> => {
+}): Fallback<A | B, Payload, Marks | Exclude<Candidate, "partial">> => {
   const { candidate, compare, flag, stable } = options
   const key = keyOf(options.key)
   const living = sharedByValue(
