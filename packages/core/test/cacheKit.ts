@@ -21,8 +21,8 @@ const shape = {
 export class Things extends Downstream.Service<Things>()(
   "@failsoft/core/test/Things",
   {
-    read: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade-or-fail" }),
-    check: Contract.method({ ...shape, idempotency: "safe", onOutage: "fail" }),
+    read: Contract.method({ ...shape, idempotency: "safe", onOutage: "degrade-or-fail", scope: "public" }),
+    check: Contract.method({ ...shape, idempotency: "safe", onOutage: "fail", scope: "public" }),
     write: Contract.method({ ...shape, idempotency: "keyed", idempotencyKey: ({ id }) => id, onOutage: "fail" })
   },
   info
