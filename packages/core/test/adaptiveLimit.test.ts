@@ -185,6 +185,10 @@ describe("an adaptive limit", () => {
       assert.isAbove(state().limit, 8)
       const moves = told("LimitMoved").map((signal) => signal._tag === "LimitMoved" && [signal.from, signal.to])
       assert.isAtLeast(moves.length, 1)
+      assert.isTrue(
+        moves.every((move) => move && move[0] !== move[1]),
+        "what does not move is not told"
+      )
       assert.strictEqual(moves.flat().at(0), 8)
       assert.strictEqual(moves.flat().at(-1), state().limit)
     })

@@ -78,6 +78,7 @@ describe("deadline", () => {
   ])("in the dark lets a late call end, counts it, and tells nobody within ($title)", ({ stack }) =>
     Effect.gen(function* () {
       const { intercept, state, told } = yield* living(stack)
+      assert.notProperty(state(), "passed", "what has not happened is not shown")
       let left = 0
       const call = Effect.flatMap(Deadline.remainingMillis, (millis) => {
         left = millis
