@@ -42,6 +42,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import { modeHeaders } from "./internal/modeHeaders.ts"
 import * as Problem from "./Problem.ts"
+import * as Route from "./Route.ts"
 
 /**
  * What the mode means to requests.
@@ -100,7 +101,7 @@ const reading = new Set(["GET", "HEAD", "OPTIONS"])
 const changes = ({ method }: HttpServerRequest.HttpServerRequest) => !reading.has(method)
 
 /** Who looks after the service must always be answered. */
-const always = new Set(["/livez", "/readyz", "/health"])
+const always = (["/livez", "/readyz", "/health"] as const).map((path) => Route.matching("*", path))
 
 const guarding = (
   mode: ServiceMode.ServiceMode,
@@ -117,8 +118,9 @@ const guarding = (
         fiber.context as Context.Context<HttpServerRequest.HttpServerRequest>,
         HttpServerRequest.HttpServerRequest
       )
-      const [path = ""] = request.url.split("?", 1)
-      const refused = always.has(path) ? undefined : mode.refuses(writes(request) ? "write" : "read", now)
+      const refused = always.some((matches) => matches(request))
+        ? undefined
+        : mode.refuses(writes(request) ? "write" : "read", now)
       const answered = refused === undefined ? app : Problem.toResponse(problemOf(refused))
       return Effect.map(answered, (response) => HttpServerResponse.setHeaders(response, modeHeaders(word)))
     })

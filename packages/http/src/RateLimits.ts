@@ -50,6 +50,8 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { digest, networkOf, remoteAddress } from "./internal/clientKey.ts"
 import { type Limit, limiting, standing } from "./internal/limitPassage.ts"
+import { plainPath } from "./internal/plainPath.ts"
+import * as Route from "./Route.ts"
 
 /**
  * Whose request it is; `undefined` for one that the limit does not govern. It is asked on
@@ -112,8 +114,8 @@ export const header =
   }
 
 /**
- * A key for each route path as the client wrote it, beside another key: a limit per
- * client and path.
+ * A key for each path, however the client writes it, beside another key: a limit per
+ * client, method and path.
  *
  * @category keys
  * @since 0.1.0
@@ -122,21 +124,31 @@ export const perPath =
   (key: Key = address): Key =>
   (request) => {
     const whose = key(request)
-    return whose === undefined ? undefined : `${whose} ${request.method} ${digest(request.url.replace(/[?#].*$/, ""))}`
+    return whose === undefined ? undefined : `${whose} ${request.method} ${digest(plainPath(request.url))}`
   }
 
 /**
- * The same key for all requests but those of some paths: health checks, say.
+ * The same key for the requests that {@link Route.matching} names, and for no others.
  *
  * @category keys
  * @since 0.1.0
  */
-export const except =
-  (prefixes: ReadonlyArray<`/${string}`>, key: Key = address): Key =>
+export const only =
+  (matches: Route.Matches, key: Key = address): Key =>
   (request) =>
-    prefixes.some((prefix) => request.url === prefix || request.url.startsWith(`${prefix.replace(/\/$/, "")}/`))
-      ? undefined
-      : key(request)
+    matches(request) ? key(request) : undefined
+
+/**
+ * The same key for all requests but those of some paths and of what lies below them, as
+ * the router sees them: health checks, say.
+ *
+ * @category keys
+ * @since 0.1.0
+ */
+export const except = (prefixes: ReadonlyArray<`/${string}`>, key: Key = address): Key => {
+  const left = Route.below(prefixes)
+  return (request) => (left(request) ? undefined : key(request))
+}
 
 /**
  * The options cannot work; `problems` name the limits and their knobs.

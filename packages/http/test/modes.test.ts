@@ -117,7 +117,10 @@ describe("the mode at the edge", () => {
         assert.deepInclude(JSON.parse(refused.text), { reason: "OUT_OF_SERVICE" })
       }
       assert.strictEqual((yield* ask("GET", "/livez?x=1")).status, 200)
-      assert.strictEqual((yield* ask("GET", "/readyz")).status, 200)
+      for (const path of ["/readyz", "/readyz/", "/READYZ", "//readyz"]) {
+        assert.strictEqual((yield* ask("GET", path)).status, 200, path)
+      }
+      assert.strictEqual((yield* ask("GET", "/readyz/orders")).status, 503)
       const health = yield* ask("GET", "/health")
       assert.strictEqual(health.status, 503)
       const waits = new Set<number>()

@@ -3,7 +3,7 @@ import { connect } from "node:net"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Settings, Signal } from "@failsoft/core"
-import { Drain, Edge, LoadShedding, RateLimits } from "@failsoft/http"
+import { Drain, Edge, LoadShedding, RateLimits, Route } from "@failsoft/http"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -148,6 +148,22 @@ describe("rate limits at the edge", () => {
       const each = yield* started([{ ...hourly, key: RateLimits.perPath() }])
       assert.deepEqual(yield* each.statuses(3, "/items/1?page=1"), [200, 200, 429])
       assert.deepEqual(yield* each.statuses(3, "/items/2"), [200, 200, 429])
+    })
+  )
+
+  it.live("means the same path, however a client writes it", () =>
+    Effect.gen(function* () {
+      const ways = ["/items/1", "/items/1?x", "/Items/1/", "//items//1", "/%69tems/1"]
+      const only = RateLimits.only(Route.matching("GET", "/items/:id"))
+      for (const key of [only, RateLimits.perPath()]) {
+        const { ask } = yield* started([{ ...hourly, key }])
+        const statuses = yield* Effect.forEach(ways, (way) => Effect.map(ask(way), ({ status }) => status))
+        assert.deepEqual(statuses, [200, 200, 429, 429, 429])
+      }
+      const governs = yield* started([{ ...hourly, key: only }])
+      assert.isNull((yield* governs.ask("/health")).quota)
+      const left = yield* started([{ ...hourly, key: RateLimits.except(["/health"]) }])
+      for (const way of ["/health?x=1", "/HEALTH/", "//health"]) assert.isNull((yield* left.ask(way)).quota, way)
     })
   )
 

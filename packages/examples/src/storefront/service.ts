@@ -16,6 +16,7 @@ import * as budgets from "./budgets.ts"
 import * as clients from "./clients.ts"
 import * as handlers from "./handlers.ts"
 import * as Orders from "./Orders.ts"
+import * as quotas from "./quotas.ts"
 import * as rings from "./rings.ts"
 import type { Settings } from "./settings.ts"
 import * as transports from "./transports.ts"
@@ -44,24 +45,6 @@ const HealthRoutes = Layer.unwrap(
   Effect.map(clients.checks, (checks) => Health.layer({ serviceId: "storefront", checks }))
 )
 
-/** Far more than a person clicks, and little enough that one client cannot crowd out the others. */
-const Quotas = RateLimits.layer([
-  {
-    name: "client",
-    permits: 1000,
-    window: "1 second",
-    algorithm: "token-bucket",
-    key: RateLimits.except(["/livez", "/readyz", "/health"])
-  },
-  {
-    name: "orders",
-    permits: 3000,
-    window: "1 minute",
-    key: (request) =>
-      request.method === "POST" && request.url === "/orders" ? RateLimits.header("authorization")(request) : undefined
-  }
-])
-
 const publicRoutes = Layer.mergeAll(
   HttpApiBuilder.layer(StorefrontApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers.layer)),
   // Its default fonts would come from another site.
@@ -72,7 +55,7 @@ const publicRoutes = Layer.mergeAll(
   Edge.layer({ deadline: budgets.deadline, requestMaxBytes: 65_536 })
 ).pipe(
   Layer.provide(LoadShedding.layer({ routes: LoadShedding.endpoints(StorefrontApi) })),
-  Layer.provide(Quotas),
+  Layer.provide(RateLimits.layer(quotas.limits)),
   Layer.provide(Modes.layer())
 )
 
