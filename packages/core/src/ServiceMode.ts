@@ -17,7 +17,8 @@
  * `unavailable` refuses all with `OUT_OF_SERVICE`. An observed mode is stated and not
  * enforced, since calls to what works would be refused with the others; where all
  * writes need what is lost, `enforce: "observed"` refuses those too, but for one in each
- * `trial`, by which recovery is seen.
+ * `trial`, by which recovery is seen. A write that proves nothing, since it was malformed or
+ * refused before anything was asked for it, is no trial.
  *
  * **Gotchas**
  *
@@ -122,6 +123,8 @@ export interface ServiceMode {
   readonly at: (now: number) => State
   /** Why a request is not served in this mode; nothing where it is. */
   readonly refuses: (access: Access, now: number) => Refused | undefined
+  /** The write that passed at this time proved nothing: where it was a trial, the next may be one. */
+  readonly untried: (at: number) => void
 }
 
 /**

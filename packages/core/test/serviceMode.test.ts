@@ -63,6 +63,8 @@ const service = (
         mode: Effect.map(now(), (at) => current.at(at).mode),
         state: Effect.map(now(), (at) => current.at(at)),
         refuses: (access: ServiceMode.Access) => Effect.map(now(), (at) => current.refuses(access, at)),
+        untried: current.untried.bind(current),
+        now: now(),
         turn: (value: string) => settings.change({ "store/service/mode.switch": value }, { by: "ada" }),
         changes: () => signals.filter((signal) => signal._tag === "ModeChanged")
       }
@@ -220,6 +222,23 @@ describe("what a mode refuses", () => {
       assert.strictEqual(yield* Effect.gen(() => passed(10)), 5)
       shop.mend("charge")
       assert.isAtLeast(yield* Effect.gen(() => passed(4)), 18)
+    })
+  )
+
+  it.effect("is tried by another write where one has proved nothing, and only then", () =>
+    Effect.gen(function* () {
+      const shop = yield* service({ enforce: "observed", trial: "1 hour" })
+      shop.break("charge")
+      yield* traffic(shop.call("charge"), 1500)
+      assert.isUndefined(yield* shop.refuses("write"))
+      const first = yield* shop.now
+      yield* TestClock.adjust(100)
+      assert.strictEqual((yield* shop.refuses("write"))?.reason, "READ_ONLY")
+      shop.untried(first)
+      assert.isUndefined(yield* shop.refuses("write"))
+      // What the first one says now is of no concern to the second.
+      shop.untried(first)
+      assert.strictEqual((yield* shop.refuses("write"))?.reason, "READ_ONLY")
     })
   )
 

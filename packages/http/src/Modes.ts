@@ -41,6 +41,7 @@ import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Layer from "effect/Layer"
 import { modeHeaders } from "./internal/modeHeaders.ts"
+import { Trial } from "./internal/trial.ts"
 import * as Problem from "./Problem.ts"
 import * as Route from "./Route.ts"
 
@@ -111,18 +112,25 @@ const guarding = (
   guard: (app) =>
     Effect.withFiber((fiber) => {
       const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-      const { mode: word } = mode.at(now)
+      const { by, mode: word } = mode.at(now)
       // As most of the time: nothing is made for it.
       if (word === "full") return app
       const request = Context.get(
         fiber.context as Context.Context<HttpServerRequest.HttpServerRequest>,
         HttpServerRequest.HttpServerRequest
       )
-      const refused = always.some((matches) => matches(request))
-        ? undefined
-        : mode.refuses(writes(request) ? "write" : "read", now)
-      const answered = refused === undefined ? app : Problem.toResponse(problemOf(refused))
-      return Effect.map(answered, (response) => HttpServerResponse.setHeaders(response, modeHeaders(word)))
+      const told = HttpServerResponse.setHeaders(modeHeaders(word))
+      if (always.some((matches) => matches(request))) return Effect.map(app, told)
+      const access = writes(request) ? "write" : "read"
+      const refused = mode.refuses(access, now)
+      if (refused !== undefined) return Effect.map(Problem.toResponse(problemOf(refused)), told)
+      if (access === "read" || by === "operator") return Effect.map(app, told)
+      const trial: Trial = { refused: false }
+      return Effect.map(Effect.provideService(app, Trial, trial), (response) => {
+        // What the caller did wrong says nothing of what is lost.
+        if (trial.refused || (response.status >= 400 && response.status < 500)) mode.untried(now)
+        return told(response)
+      })
     })
 })
 

@@ -33,6 +33,7 @@ export const started = Effect.fnUntraced(function* (
     ),
     HttpRouter.add("GET", "/hold", hold).pipe(LoadShedding.priority("critical")),
     HttpRouter.add("GET", "/page", HttpServerResponse.text("page")),
+    HttpRouter.add("POST", "/fail", HttpServerResponse.empty({ status: 500 })),
     HttpRouter.add("GET", "/hang", Effect.never).pipe(LoadShedding.exempt),
     HttpRouter.add(
       "POST",

@@ -80,6 +80,11 @@ export class ModeWatch implements ServiceMode {
     return true
   }
 
+  untried(at: number): void {
+    // Another may have become the trial since.
+    if (this.triedAt === at) this.triedAt = Number.NEGATIVE_INFINITY
+  }
+
   private tell({ by, causes, mode }: State, at: number): void {
     const from = this.told
     this.told = mode

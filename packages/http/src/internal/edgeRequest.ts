@@ -23,6 +23,7 @@ import { answerEarly } from "./answerEarly.ts"
 import { ArrivedAt } from "./arrival.ts"
 import { grantedMillis } from "./requestDeadline.ts"
 import { fromCause, withProblemBody } from "./toProblem.ts"
+import { refuseTrial } from "./trial.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -63,7 +64,10 @@ export class EdgeRequest implements Deadline.Alarm {
     const now = this.fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     const waited = Math.max(0, now - this.fiber.getRef(ArrivedAt))
     const admitted = this.admit(waited)
-    if (typeof admitted !== "number") return Effect.flatMap(Problem.toResponse(admitted), this.onSuccess)
+    if (typeof admitted !== "number") {
+      refuseTrial(this.fiber)
+      return Effect.flatMap(Problem.toResponse(admitted), this.onSuccess)
+    }
     this.millis = admitted
     const at = Math.min(this.fiber.getRef(Deadline.Deadline), now + this.millis)
     // As the router does; the enclosing request restores it.

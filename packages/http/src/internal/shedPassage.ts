@@ -12,6 +12,7 @@ import { Drain } from "../Drain.ts"
 import { ArrivedAt } from "./arrival.ts"
 import type { Placed } from "./routePlaces.ts"
 import { shedBody, shedHeaders } from "./shedAnswer.ts"
+import { refuseTrial } from "./trial.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -119,6 +120,7 @@ export class ShedPassage<E, R> implements Gate.Attempt {
   /** No schema, no span of its own, no reading of the body: a shed request must cost next to nothing. */
   private turnedAway(refused: Refused.Refused): Response {
     const refusal = Refused.record(refused)
+    refuseTrial(this.fiber)
     this.trace(refusal)
     const { headers, url } = this.request
     return HttpServerResponse.text(shedBody(refused, url, headers["traceparent"]), {
