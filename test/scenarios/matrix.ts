@@ -32,6 +32,8 @@ interface Row {
   readonly unseenStatus: number
   /** The statuses of an order in the outage. */
   readonly order: ReadonlyArray<number>
+  /** The carriers that may be missing from the quotes. Default: none. */
+  readonly unreachable?: ReadonlyArray<string>
   readonly health: "warn" | "fail"
   /** What is killed, where the downstream is several processes. */
   readonly processes?: ReadonlyArray<string>
@@ -84,7 +86,9 @@ const rows: Readonly<Record<string, Row>> = {
     unseenStatus: 200,
     order: [201],
     health: "warn"
-  }
+  },
+  /** One carrier of two. */
+  "shipping.ups": { page: fresh, unseenStatus: 200, order: [201], unreachable: ["ups"], health: "warn" }
 }
 
 /** Declares the tests of one downstream. */
@@ -110,12 +114,16 @@ export const matrix = (downstream: string): void => {
     checkAlways(page)
     return page.status === 200 && page.headers.get("degradation") === null
   }
+  const quotes = () => ask(`${shop.api}/shipping-quotes?sku=${seenSku}&country=DE`)
   /** Health is what calls observed, so every downstream has to be called again. */
   const whole = async (key: string) => {
     const ordered = await shop.order(key)
     const page = await freshPage()
+    const quoted = await quotes()
     const health = await ask(`${shop.admin}/health`)
-    return ordered.status === 201 && page && health.body["status"] === "pass"
+    return (
+      quoted.headers.get("degradation") === null && ordered.status === 201 && page && health.body["status"] === "pass"
+    )
   }
 
   describe.each(Object.keys(modes))(`${downstream} is %s`, (mode) => {
@@ -123,6 +131,7 @@ export const matrix = (downstream: string): void => {
     let page: Seen
     let unknownPage: Seen
     let order: Seen
+    let quoted: Seen
     let ready: Seen
     let health: Seen
 
@@ -138,10 +147,11 @@ export const matrix = (downstream: string): void => {
       } else if (fault !== undefined)
         await shop.setFault(downstream, fault)
         // At the same time, as customers come; and nobody has seen the second sku.
-      ;[page, unknownPage, order] = await Promise.all([
+      ;[page, unknownPage, order, quoted] = await Promise.all([
         shop.page(seenSku),
         shop.page(`sku-${unseen++}`),
-        shop.order(key)
+        shop.order(key),
+        quotes()
       ])
       ;[ready, health] = await Promise.all([ask(`${shop.api}/readyz`), ask(`${shop.admin}/health`)])
     })
@@ -164,6 +174,20 @@ export const matrix = (downstream: string): void => {
       assert.include(row.order, order.status, JSON.stringify(order.body))
     })
 
+    it("GET /shipping-quotes", () => {
+      checkAlways(quoted)
+      assert.strictEqual(quoted.status, 200, JSON.stringify(quoted.body))
+      const unreachable = quoted.body["unreachable"]
+      const all = Array.isArray(quoted.body["quotes"]) ? quoted.body["quotes"].map((of) => of.carrier) : []
+      if (mayAnswer(mode) && all.length === 2) return
+      assert.deepEqual(unreachable, row.unreachable ?? [])
+      assert.deepEqual(
+        all,
+        ["dhl", "ups"].filter((of) => !row.unreachable?.includes(of))
+      )
+      assert.strictEqual(qualityOf(quoted, "shipping"), row.unreachable === undefined ? undefined : "partial")
+    })
+
     it("GET /readyz", () => {
       assert.strictEqual(ready.status, 200)
     })
@@ -180,6 +204,11 @@ export const matrix = (downstream: string): void => {
     it("full quality returns, and what was asked for once was done once", async () => {
       if (modes[mode] !== "SIGKILL") await shop.clearFault(downstream)
       await until("full quality after the fault", recoveryMillis, freshPage)
+      await until("full quality of the quotes", recoveryMillis, async () => {
+        const seen = await quotes()
+        checkAlways(seen)
+        return seen.headers.get("degradation") === null
+      })
       let again = await shop.order(key)
       await until("the order is confirmed with the same key", recoveryMillis, async () => {
         checkAlways(again)

@@ -409,7 +409,13 @@ describe("a running storefront", () => {
 
   it("documents its API, and the page needs no other host", async () => {
     const { body } = await ask(`${shop.api}/openapi.json`)
-    assert.sameMembers(Object.keys(Object(body["paths"])), ["/products/{sku}", "/products", "/orders", "/orders/{id}"])
+    assert.sameMembers(Object.keys(Object(body["paths"])), [
+      "/products/{sku}",
+      "/products",
+      "/shipping-quotes",
+      "/orders",
+      "/orders/{id}"
+    ])
     const page = await (await fetch(`${shop.api}/docs`)).text()
     assert.notMatch(page, /<script[^>]+src="https?:/)
   })
@@ -419,7 +425,17 @@ describe("a running storefront", () => {
     const all = Array.isArray(body["downstreams"]) ? body["downstreams"] : []
     assert.deepEqual(
       all.map((of) => of.name),
-      ["identity", "catalog", "catalog.eu", "catalog.us", "inventory", "payments", "recommendations"]
+      [
+        "identity",
+        "catalog",
+        "catalog.eu",
+        "catalog.us",
+        "inventory",
+        "payments",
+        "recommendations",
+        "shipping.dhl",
+        "shipping.ups"
+      ]
     )
     const charge = all.find((of) => of.name === "payments").methods[0]
     assert.strictEqual(charge.policy, "deadline > retry > circuitBreaker > adaptiveLimit > timeout")

@@ -121,7 +121,7 @@ export const start = async (
   const exited = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)))
   // It says itself where it listens, once it does.
   const stated = (name: string) => new RegExp(`^ +${name} +(http://[\\d.:]+)`, "m").exec(output)?.[1] ?? ""
-  await until("the storefront is ready, or has ended", 40_000, async () => {
+  await until("the storefront is ready, or has ended", 60_000, async () => {
     return child.exitCode !== null || (await ask(`${stated("API")}/readyz`)).status === 200
   })
   const [api, admin] = [stated("API"), stated("admin")]

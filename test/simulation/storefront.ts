@@ -9,11 +9,13 @@ import { Identity, InvalidToken } from "../../packages/examples/src/contracts/Id
 import { Inventory, ReservationReleased, SoldOut } from "../../packages/examples/src/contracts/Inventory.ts"
 import { CardDeclined, Payments } from "../../packages/examples/src/contracts/Payments.ts"
 import { Recommendations } from "../../packages/examples/src/contracts/Recommendations.ts"
+import { Dhl, NotServed, Ups } from "../../packages/examples/src/contracts/Shipping.ts"
 import { UnknownSku } from "../../packages/examples/src/contracts/UnknownSku.ts"
 import { authenticate } from "../../packages/examples/src/storefront/customer.ts"
 import * as Orders from "../../packages/examples/src/storefront/Orders.ts"
 import * as productPage from "../../packages/examples/src/storefront/productPage.ts"
 import * as rings from "../../packages/examples/src/storefront/rings.ts"
+import * as shippingQuotes from "../../packages/examples/src/storefront/shippingQuotes.ts"
 
 const product = (sku: string) => ({ sku, name: `Product ${sku}`, price: { amount: 500, currency: "EUR" } })
 
@@ -22,6 +24,11 @@ const exists = (sku: string) => /^sku-\d+$/.test(sku)
 const found = <A>(sku: string, value: A) => (exists(sku) ? Effect.succeed(value) : Effect.fail(new UnknownSku({ sku })))
 
 const declinedCard = "4000-0000-0000-0002"
+
+const carrier = {
+  quote: ({ sku, country }: { readonly sku: string; readonly country: string }) =>
+    country === "AQ" ? Effect.fail(new NotServed()) : found(sku, { price: { amount: 490, currency: "EUR" }, days: 2 })
+}
 
 const fakes = [
   Fake.make(Identity, {
@@ -51,7 +58,9 @@ const fakes = [
     charge: ({ orderId, card }) =>
       card === declinedCard ? Effect.fail(new CardDeclined()) : { chargeId: `charge-${orderId}` }
   }),
-  Fake.make(Recommendations, { forUser: () => [{ sku: "sku-7", name: "Product 7" }] })
+  Fake.make(Recommendations, { forUser: () => [{ sku: "sku-7", name: "Product 7" }] }),
+  Fake.make(Dhl, carrier),
+  Fake.make(Ups, carrier)
 ] as const
 
 /** The status of a problem says whether it is our failure or the customer's. */
@@ -75,6 +84,12 @@ const list = Traffic.make("GET /products", () => productPage.list(undefined), {
   judge: metaQuality,
   judgeError: judgeProblem
 })
+
+const quotes = Traffic.make(
+  "GET /shipping-quotes",
+  (of) => shippingQuotes.ask(sku(of), of.nth % 10 === 0 ? "AQ" : "DE"),
+  { judge: metaQuality, judgeError: judgeProblem }
+)
 
 const order = Traffic.make(
   "POST /orders",
@@ -132,12 +147,13 @@ export const storefront = {
         rings.CatalogRing,
         rings.InventoryRing,
         rings.PaymentsRing,
-        rings.RecommendationsRing
+        rings.RecommendationsRing,
+        rings.ShippingRings
       )
     )
   ),
   fakes,
-  traffic: [page, list, order],
+  traffic: [page, list, quotes, order],
   deadline: "2 seconds",
   recovery: "10 seconds",
   checks: { "who is charged is told so": chargedIsTold, "what is reserved is paid for": reservedIsPaid }

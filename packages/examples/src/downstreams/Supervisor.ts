@@ -50,7 +50,8 @@ export interface Options {
 }
 
 const program = fileURLToPath(new URL("./main.ts", import.meta.url))
-const startMillis = 15_000
+/** For a process that never comes up: on a loaded machine eight of them at once take their time. */
+const startMillis = 40_000
 const replyMillis = 5000
 
 const Ready = Schema.Struct({ ready: Schema.Int })

@@ -5,14 +5,24 @@ import * as Inventory from "./inventory.ts"
 import type { Downstream } from "./Operation.ts"
 import * as Payments from "./payments.ts"
 import * as Recommendations from "./recommendations.ts"
+import * as Shipping from "./shipping.ts"
 
-/** Their names, in the order of their ports. A region is an entry of its own. */
-export const names = ["identity", "catalog.eu", "inventory", "payments", "recommendations", "catalog.us"] as const
+/** Their names, in the order of their ports. A region is an entry of its own, and so is a carrier. */
+export const names = [
+  "identity",
+  "catalog.eu",
+  "inventory",
+  "payments",
+  "recommendations",
+  "catalog.us",
+  "shipping.dhl",
+  "shipping.ups"
+] as const
 
 /** The name of a downstream server. */
 export type Name = (typeof names)[number]
 
-/** The servers that a name means: `catalog` alone means all its regions. */
+/** The servers that a name means: `catalog` alone means all its regions, `shipping` all carriers. */
 export const resolve = (name: string): ReadonlyArray<Name> =>
   names.filter((known) => known === name || known.split(".")[0] === name)
 
@@ -30,5 +40,8 @@ export const make = (name: Name, folder: string | undefined): Downstream => {
       return Payments.make(folder)
     case "recommendations":
       return Recommendations.make()
+    case "shipping.dhl":
+    case "shipping.ups":
+      return Shipping.make(name)
   }
 }

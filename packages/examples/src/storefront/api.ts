@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import { Product } from "../contracts/Catalog.ts"
 import { Money } from "../contracts/Money.ts"
 import { Recommended } from "../contracts/Recommendations.ts"
+import { Quote } from "../contracts/Shipping.ts"
 
 /** What a product is ordered by: letters, digits, hyphens and underscores. */
 const Sku = Schema.String.check(Schema.isPattern(/^[\w-]{1,64}$/))
@@ -25,6 +26,13 @@ export const ProductPage = Schema.Struct({
 export const ProductList = Schema.Struct({
   items: Schema.Array(Product),
   nextCursor: Schema.optionalKey(Schema.String),
+  meta: Degraded.Meta
+})
+
+/** What each carrier wants for a delivery, and those of whom nobody knows. */
+export const ShippingQuotes = Schema.Struct({
+  quotes: Schema.Array(Schema.Struct({ carrier: Schema.String, ...Quote.fields })),
+  unreachable: Schema.Array(Schema.String),
   meta: Degraded.Meta
 })
 
@@ -78,6 +86,19 @@ const Products = HttpApiGroup.make("products", { topLevel: true }).add(
     .annotate(OpenApi.Description, "The products, twenty at a time.")
 )
 
+const Shipping = HttpApiGroup.make("shipping", { topLevel: true }).add(
+  HttpApiEndpoint.get("quoteShipping", "/shipping-quotes", {
+    query: { sku: Sku, country: Schema.String.check(Schema.isPattern(/^[A-Z]{2}$/)) },
+    success: ShippingQuotes,
+    error: [problem(400), problem(404), problem(503)]
+  })
+    .annotate(OpenApi.Summary, "Quote a delivery")
+    .annotate(
+      OpenApi.Description,
+      "What each carrier wants for a product to a country (two letters of ISO 3166). Carriers that cannot be asked are `unreachable`; without any it is 503."
+    )
+)
+
 const Orders = HttpApiGroup.make("orders", { topLevel: true })
   .add(
     HttpApiEndpoint.post("placeOrder", "/orders", {
@@ -109,6 +130,7 @@ const Orders = HttpApiGroup.make("orders", { topLevel: true })
 /** The storefront's public API. */
 export const StorefrontApi = HttpApi.make("storefront")
   .add(Products)
+  .add(Shipping)
   .add(Orders)
   .annotate(OpenApi.Title, "Storefront")
   .annotate(OpenApi.Version, "0.1.0")

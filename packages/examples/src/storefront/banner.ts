@@ -6,7 +6,7 @@ export const banner = ({ port, adminPort, downstreamPort }: Settings): string =>
 The storefront is up.
   API     http://127.0.0.1:${port}       docs at /docs, health at /health
   admin   http://127.0.0.1:${adminPort}       /admin/downstreams, /admin/settings, /admin/faults
-  downstreams ${downstreamPort === 0 ? "on free ports" : `from port ${downstreamPort}`}: identity, catalog.eu, inventory, payments, recommendations, catalog.us
+  downstreams ${downstreamPort === 0 ? "on free ports" : `from port ${downstreamPort}`}: identity, catalog.eu, inventory, payments, recommendations, catalog.us, shipping.dhl, shipping.ups
 
 Try, in another terminal:
   curl -s http://127.0.0.1:${port}/products/sku-1

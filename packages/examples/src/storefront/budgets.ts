@@ -6,6 +6,7 @@ import { Identity } from "../contracts/Identity.ts"
 import { Inventory } from "../contracts/Inventory.ts"
 import { Payments } from "../contracts/Payments.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
+import { Dhl, Ups } from "../contracts/Shipping.ts"
 
 const { call, parallel, sequence } = LatencyBudget
 
@@ -23,6 +24,11 @@ export const layer = Layer.mergeAll(
     )
   }),
   LatencyBudget.layer({ endpoint: "GET /products", deadline, calls: call(Catalog, "list") }),
+  LatencyBudget.layer({
+    endpoint: "GET /shipping-quotes",
+    deadline,
+    calls: parallel<Dhl | Ups>(call(Dhl, "quote"), call(Ups, "quote"))
+  }),
   LatencyBudget.layer({
     endpoint: "POST /orders",
     deadline,

@@ -7,10 +7,19 @@ import { Identity } from "../contracts/Identity.ts"
 import { Inventory } from "../contracts/Inventory.ts"
 import { Payments } from "../contracts/Payments.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
+import { Dhl, Ups } from "../contracts/Shipping.ts"
 
 /** What the rings show of themselves, read anew at each call. */
 export const descriptions = Effect.gen(function* () {
-  const clients = [yield* Identity, yield* Catalog, yield* Inventory, yield* Payments, yield* Recommendations]
+  const clients = [
+    yield* Identity,
+    yield* Catalog,
+    yield* Inventory,
+    yield* Payments,
+    yield* Recommendations,
+    yield* Dhl,
+    yield* Ups
+  ]
   return () => clients.flatMap((client) => Downstream.describe(client) ?? [])
 })
 
@@ -19,13 +28,16 @@ export const regions = Effect.map(Catalog.Transport, (catalog) => () => Transpor
 
 const page = "GET /products/:sku"
 const order = "POST /orders"
+const quotes = "GET /shipping-quotes"
 
 const endpoints: Readonly<Record<string, ReadonlyArray<string>>> = {
   identity: [order, "GET /orders/:id"],
   catalog: [page, "GET /products", order],
   inventory: [page, order],
   payments: [order],
-  recommendations: [page]
+  recommendations: [page],
+  "shipping.dhl": [quotes],
+  "shipping.ups": [quotes]
 }
 
 /** What each downstream means for the shop; the loss of one region costs nobody anything yet. */

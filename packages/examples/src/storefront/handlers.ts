@@ -8,11 +8,18 @@ import { type NewOrder, StorefrontApi } from "./api.ts"
 import { authenticate } from "./customer.ts"
 import { Orders, type Placed } from "./Orders.ts"
 import * as productPage from "./productPage.ts"
+import * as shippingQuotes from "./shippingQuotes.ts"
 
 const Products = HttpApiBuilder.group(StorefrontApi, "products", (handlers) =>
   handlers.handleAll({
     showProduct: ({ params }) => Problem.orRaise(productPage.show(params.sku)),
     listProducts: ({ query }) => Problem.orRaise(productPage.list(query.cursor))
+  })
+)
+
+const ShippingRoutes = HttpApiBuilder.group(StorefrontApi, "shipping", (handlers) =>
+  handlers.handleAll({
+    quoteShipping: ({ query }) => Problem.orRaise(shippingQuotes.ask(query.sku, query.country))
   })
 )
 
@@ -53,5 +60,5 @@ const OrderRoutes = HttpApiBuilder.group(StorefrontApi, "orders", (handlers) =>
   })
 )
 
-/** The handlers of both groups. */
-export const layer = Layer.merge(Products, OrderRoutes)
+/** The handlers of all groups. */
+export const layer = Layer.mergeAll(Products, ShippingRoutes, OrderRoutes)

@@ -2,12 +2,14 @@
  * The resilience rings of the storefront: one table per downstream, one row per
  * method. This file is where a team reads what happens in an outage.
  */
-import { Fallback, Policy } from "@failsoft/core"
+import { Fallback, Policy, RetryBudget } from "@failsoft/core"
+import * as Layer from "effect/Layer"
 import { Catalog } from "../contracts/Catalog.ts"
 import { Identity } from "../contracts/Identity.ts"
 import { Inventory } from "../contracts/Inventory.ts"
 import { Payments } from "../contracts/Payments.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
+import { Dhl, Ups } from "../contracts/Shipping.ts"
 import { bestsellers } from "./bestsellers.ts"
 
 /** Nobody is let in without identity's word, so there is nothing to fall back to. */
@@ -46,3 +48,22 @@ export const RecommendationsRing = Recommendations.layer({
     fallback: Fallback.chain(Fallback.stale({ maxAge: "1 hour", entriesMax: 1000 }), Fallback.value(bestsellers))
   }
 })
+
+/**
+ * The same for each carrier, and shared by none: its own breaker, its own places. A
+ * quote that is missing is named in the answer, so there is nothing to fall back to.
+ */
+const carrier = () => ({
+  quote: {
+    policy: Policy.stack(
+      Policy.deadline("400 millis"),
+      Policy.retry({ times: 1, base: "10 millis", delayMax: "40 millis", budget: RetryBudget.standard }),
+      Policy.circuitBreaker({ failureRate: 0.9, consecutiveFailures: 20, openFor: "300 millis", openMax: "1 second" }),
+      Policy.bulkhead({ permits: 20, queueMax: 20, waitMax: "20 millis" }),
+      Policy.timeout("150 millis")
+    )
+  }
+})
+
+/** Two carriers. */
+export const ShippingRings = Layer.merge(Dhl.layer(carrier()), Ups.layer(carrier()))

@@ -26,7 +26,8 @@ const Rings = Layer.mergeAll(
   rings.CatalogRing,
   rings.InventoryRing,
   rings.PaymentsRing,
-  rings.RecommendationsRing
+  rings.RecommendationsRing,
+  rings.ShippingRings
 )
 
 const Transports = Layer.unwrap(
@@ -36,7 +37,8 @@ const Transports = Layer.unwrap(
       catalog: { eu: url("catalog.eu"), us: url("catalog.us") },
       inventory: url("inventory"),
       payments: url("payments"),
-      recommendations: url("recommendations")
+      recommendations: url("recommendations"),
+      shipping: { dhl: url("shipping.dhl"), ups: url("shipping.ups") }
     })
   )
 ).pipe(Layer.provide(NodeHttpClient.layerUndici))

@@ -9,6 +9,7 @@ import { Inventory, ReservationReleased, SoldOut } from "../contracts/Inventory.
 import { KeyReused } from "../contracts/KeyReused.ts"
 import { CardDeclined, Payments } from "../contracts/Payments.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
+import { Dhl, NotServed, Ups } from "../contracts/Shipping.ts"
 import { UnknownSku } from "../contracts/UnknownSku.ts"
 
 /** Where each downstream is. */
@@ -18,6 +19,7 @@ export interface Urls {
   readonly inventory: string
   readonly payments: string
   readonly recommendations: string
+  readonly shipping: { readonly dhl: string; readonly ups: string }
 }
 
 const { path } = HttpTransport
@@ -50,6 +52,15 @@ const catalogAt = (baseUrl: string) =>
       }
     }
   })
+
+const quotes = {
+  quote: {
+    method: "GET",
+    path: ({ sku }: { readonly sku: string }) => path`/quotes/${sku}`,
+    query: ({ country }: { readonly country: string }) => ({ country }),
+    permanent: { 404: unknownSku, 409: () => new NotServed() }
+  }
+} as const
 
 /** The raw calls of all downstreams. */
 export const layer = (urls: Urls) =>
@@ -103,5 +114,7 @@ export const layer = (urls: Urls) =>
           answer: (json) => (Predicate.hasProperty(json, "items") ? json.items : json)
         }
       }
-    })
+    }),
+    HttpTransport.layer(Dhl, { baseUrl: urls.shipping.dhl, methods: quotes }),
+    HttpTransport.layer(Ups, { baseUrl: urls.shipping.ups, methods: quotes })
   )

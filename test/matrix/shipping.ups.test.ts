@@ -1,0 +1,3 @@
+import { matrix } from "../scenarios/matrix.ts"
+
+matrix("shipping.ups")
