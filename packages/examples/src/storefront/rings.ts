@@ -59,7 +59,7 @@ const carrier = () => ({
       Policy.deadline("400 millis"),
       Policy.retry({ times: 1, base: "10 millis", delayMax: "40 millis", budget: RetryBudget.standard }),
       Policy.circuitBreaker({ failureRate: 0.9, consecutiveFailures: 20, openFor: "300 millis", openMax: "1 second" }),
-      Policy.bulkhead({ permits: 20, queueMax: 20, waitMax: "20 millis" }),
+      Policy.bulkhead({ permits: 4, queueMax: 2, waitMax: "20 millis" }),
       Policy.timeout("150 millis")
     )
   }
