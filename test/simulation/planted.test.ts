@@ -25,7 +25,7 @@ describe("each planted bug is found and made small", () => {
   })
 })
 
-const nothing = { name: "service", seed: 1, runs: 0, matrix: [], sometimes: {}, notes: [] }
+const nothing = { name: "service", seed: 1, runs: 0, matrix: [], pairs: [], sometimes: {}, notes: [] }
 
 describe("where there is no bug, nothing is found", () => {
   it("in the service as it should be", () => {

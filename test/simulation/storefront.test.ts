@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs"
 import { Simulation } from "@failsoft/core/testing"
 import { host } from "@failsoft/core/testing/node"
 import { assert, describe, it } from "vitest"
-import { document, page } from "./document.ts"
+import { document, outages, page } from "./document.ts"
 import { storefront } from "./storefront.ts"
 
 /** Each takes some hundredths of a second; `SIM_RUNS=1000 npm test -- --project simulation` for more. */
@@ -14,7 +14,33 @@ describe("the storefront", () => {
     for (const [what, count] of Object.entries(outcome.sometimes)) assert.isAbove(count, 0, what)
   })
 
+  const outcome = outages()
+
   it("gives its customers what the page of its outages says (npm run outages writes it)", () => {
-    assert.strictEqual(readFileSync(page, "utf8"), document())
+    assert.strictEqual(readFileSync(page, "utf8"), document(outcome))
+  })
+
+  it("loses with two downstreams what it loses with each of them, and nothing else", () => {
+    const got = (downstream: string, kind: string, name: string) =>
+      outcome.matrix
+        .find((cell) => cell.downstream === downstream && cell.kind === kind)
+        ?.got[name]?.map(({ what }) => what) ?? []
+    // Seven downstreams, three faults.
+    assert.lengthOf(outcome.pairs, 21 * 3)
+    for (const { downstream, got: both, kind } of outcome.pairs) {
+      const [one = "", other = ""] = downstream.split(" + ")
+      for (const [name, words] of Object.entries(both)) {
+        // Of the carriers one is enough, and both are all that there are.
+        if (downstream === "shipping.dhl + shipping.ups" && name === "GET /shipping-quotes") {
+          assert.deepEqual(
+            words.map(({ what }) => what),
+            ["unavailable"]
+          )
+          continue
+        }
+        const alone = [...got(one, kind, name), ...got(other, kind, name)]
+        for (const { what } of words) assert.include(alone, what, `${name}, ${downstream}: ${kind}`)
+      }
+    }
   })
 })

@@ -1,5 +1,5 @@
 /** Writes the matrix of the storefront into the documentation. */
 import { writeFileSync } from "node:fs"
-import { document, page } from "./document.ts"
+import { document, outages, page } from "./document.ts"
 
-writeFileSync(page, document())
+writeFileSync(page, document(outages()))

@@ -62,7 +62,7 @@ import * as Schema from "effect/Schema"
 import * as Case from "./Case.ts"
 import * as Check from "./Check.ts"
 import type { Fake } from "./Fake.ts"
-import type { Plan } from "./Fault.ts"
+import type { Fault, Plan } from "./Fault.ts"
 import * as Host from "./Host.ts"
 import { arrivals } from "./internal/arrivals.ts"
 import * as campaign from "./internal/campaign.ts"
@@ -112,6 +112,8 @@ export interface Options<R, E, Fakes extends ReadonlyArray<Fake<unknown>>> {
   readonly shrinkRuns?: number
   /** Whether each single fault comes before the random plans. Default true. */
   readonly matrix?: boolean
+  /** Faults that every two downstreams get at once, after the single ones. Default: none. */
+  readonly pairs?: ReadonlyArray<Fault["kind"]>
   /** Checks of your own, by the sentence that they keep. */
   readonly checks?: Readonly<Record<string, Check.Check>>
   /** Standard checks that do not hold here, by their sentence. */
@@ -206,6 +208,7 @@ const campaignOf = <R, E, const Fakes extends ReadonlyArray<Fake<unknown>>>(
     faultsMillis,
     lengthMillis: faultsMillis + recoveryMillis + tailMillis,
     matrix: options.matrix ?? true,
+    pairs: options.pairs ?? [],
     sometimes: {
       ...Check.sometimes,
       ...Object.fromEntries(
@@ -272,7 +275,16 @@ export const report = (outcome: campaign.Outcome, host: Host.Host = Host.none): 
  * @since 0.1.0
  */
 export const matrix = (outcome: campaign.Outcome, options: { readonly shares?: boolean } = {}): string =>
-  cells.markdown(outcome.matrix, options.shares ?? true)
+  cells.markdown(outcome.matrix, options.shares ?? true, "downstreams")
+
+/**
+ * The same for every two downstreams that failed at once (`pairs`): a row for each two.
+ *
+ * @category rendering
+ * @since 0.1.0
+ */
+export const pairs = (outcome: campaign.Outcome, options: { readonly shares?: boolean } = {}): string =>
+  cells.markdown(outcome.pairs, options.shares ?? true, "faults")
 
 /**
  * Runs one plan and returns its trace.

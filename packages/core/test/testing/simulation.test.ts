@@ -120,7 +120,7 @@ describe("a campaign", { timeout: 60_000 }, () => {
   })
 })
 
-const emptyOutcome = { name: "", seed: 1, runs: 0, matrix: [], sometimes: {}, notes: [] }
+const emptyOutcome = { name: "", seed: 1, runs: 0, matrix: [], pairs: [], sometimes: {}, notes: [] }
 
 describe("the same seed gives the same trace, byte for byte", { timeout: 60_000 }, () => {
   const here = hashed(Simulation.run, Trace.hash)

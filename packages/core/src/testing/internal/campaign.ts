@@ -5,6 +5,7 @@
 import * as Schema from "effect/Schema"
 import * as Case from "../Case.ts"
 import type { Sometimes } from "../Check.ts"
+import type { Fault, Plan } from "../Fault.ts"
 import type { Host } from "../Host.ts"
 import * as Trace from "../Trace.ts"
 import { arrivals } from "./arrivals.ts"
@@ -26,6 +27,8 @@ export interface Campaign {
   readonly faultsMillis: number
   readonly lengthMillis: number
   readonly matrix: boolean
+  /** The faults that every two downstreams get at once. */
+  readonly pairs: ReadonlyArray<Fault["kind"]>
   /** What is counted; that which needs a policy is left out where the composition has no such policy. */
   readonly sometimes: Readonly<Record<string, { readonly needs: string | undefined; readonly seen: Sometimes }>>
   /** A plan to run instead of all others. */
@@ -33,7 +36,7 @@ export interface Campaign {
 }
 
 /** Where in a campaign something was found. */
-export type Stage = "replay" | "kept case" | "control" | "matrix" | "random"
+export type Stage = "replay" | "kept case" | "control" | "matrix" | "pairs" | "random"
 
 /** A broken promise with the smallest case that breaks it. */
 export interface Found {
@@ -53,6 +56,8 @@ export interface Outcome {
   readonly seed: number
   readonly runs: number
   readonly matrix: ReadonlyArray<Cell>
+  /** The same for every two downstreams that fail at once, as `a + b`. */
+  readonly pairs: ReadonlyArray<Cell>
   /** In how many runs each thing happened, without those that the composition has no policy for. */
   readonly sometimes: Readonly<Record<string, number>>
   /** Kept cases whose trace is not what it was, or that cannot be replayed. */
@@ -124,6 +129,7 @@ export const fileOf = ({ rule, seed }: Case.Case) => `${slug(rule)}-${seed}`
 class Running {
   runs = 0
   readonly matrix: Array<Cell> = []
+  readonly pairs: Array<Cell> = []
   readonly notes: Array<string> = []
   /** The kinds of policies that the composition has, as its runs show them. */
   readonly kinds = new Set<string>()
@@ -197,6 +203,7 @@ class Running {
       yield this.try("control", run)
     }
     if (of.matrix) yield* this.singles()
+    if (of.pairs.length > 0) yield* this.twos()
     for (let nth = 0; nth < of.runs; nth++) {
       if (nth % 10 === 0) this.tell(`run ${nth} of ${of.runs}`)
       yield this.try("random", randomCase(of, of.seed + nth))
@@ -216,18 +223,35 @@ class Running {
     for (const { name } of ground.downstreams) {
       this.tell(`single faults of ${name}`)
       for (const kind of plans.kinds) {
-        const run = {
-          seed: of.seed,
-          salt: 0,
-          preemption: 0,
-          plan: plans.single(name, kind, ground),
-          arrivals: trafficOf(of, of.seed).map((arrival) => ({ ...arrival, abortAfter: undefined }))
-        }
+        const run = stated(of, plans.single(name, kind, ground))
         yield this.try("matrix", run, (trace) => this.matrix.push(cellOf(name, kind, trace)))
       }
     }
   }
+
+  private *twos(): Generator<Found | undefined> {
+    const { of } = this
+    const ground = groundOf(of)
+    for (const [nth, { name: one }] of ground.downstreams.entries()) {
+      for (const { name: other } of ground.downstreams.slice(nth + 1)) {
+        this.tell(`${one} and ${other} at once`)
+        for (const kind of of.pairs) {
+          const run = stated(of, plans.pair(one, other, kind, ground))
+          yield this.try("pairs", run, (trace) => this.pairs.push(cellOf(`${one} + ${other}`, kind, trace)))
+        }
+      }
+    }
+  }
 }
+
+/** A run of a plan that is known beforehand: nobody goes away, and nothing is by chance but the traffic. */
+const stated = (of: Campaign, plan: Plan): Run => ({
+  seed: of.seed,
+  salt: 0,
+  preemption: 0,
+  plan,
+  arrivals: trafficOf(of, of.seed).map((arrival) => ({ ...arrival, abortAfter: undefined }))
+})
 
 /** Runs a campaign to its end, or to the first broken promise. */
 export const search = (of: Campaign): Outcome => {
@@ -243,6 +267,7 @@ export const search = (of: Campaign): Outcome => {
     seed: of.seed,
     runs: running.runs,
     matrix: running.matrix,
+    pairs: running.pairs,
     sometimes: running.sometimes,
     notes: running.notes,
     found

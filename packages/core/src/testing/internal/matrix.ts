@@ -44,30 +44,33 @@ const shown = (cell: Cell | undefined, name: string, shares: boolean): string =>
   return words.join(shares ? ", " : " or ") || "–"
 }
 
+/** Which way a table is read: downstreams across, or down where they are many. */
+type Across = "downstreams" | "faults"
+
 /** The matrix as Markdown: a table for each kind of request, downstream × fault → what it gets. */
-export const markdown = (cells: ReadonlyArray<Cell>, shares: boolean): string => {
+export const markdown = (cells: ReadonlyArray<Cell>, shares: boolean, across: Across): string => {
   const names = [...new Set(cells.flatMap(({ got }) => Object.keys(got)))]
+  return names.map((name) => table(cells, name, shares, across)).join("\n\n")
+}
+
+const table = (cells: ReadonlyArray<Cell>, name: string, shares: boolean, across: Across): string => {
   const downstreams = [...new Set(cells.map(({ downstream }) => downstream))]
   const kinds = [...new Set(cells.map(({ kind }) => kind))]
-  return names
-    .map((name) => {
-      const rows = kinds.map((kind) => {
-        const row = downstreams.map((downstream) =>
-          shown(
-            cells.find((cell) => cell.kind === kind && cell.downstream === downstream),
-            name,
-            shares
-          )
-        )
-        return `| ${kind} | ${row.join(" | ")} |`
-      })
-      return [
-        `**${name}**`,
-        "",
-        `| fault | ${downstreams.join(" | ")} |`,
-        `| --- | ${downstreams.map(() => "---").join(" | ")} |`,
-        ...rows
-      ].join("\n")
+  const cell = (downstream: string, kind: string) =>
+    shown(
+      cells.find((of) => of.kind === kind && of.downstream === downstream),
+      name,
+      shares
+    )
+  const [columns, rows] = across === "downstreams" ? [downstreams, kinds] : [kinds, downstreams]
+  return [
+    `**${name}**`,
+    "",
+    `| ${across === "downstreams" ? "fault" : "both"} | ${columns.join(" | ")} |`,
+    `| --- | ${columns.map(() => "---").join(" | ")} |`,
+    ...rows.map((row) => {
+      const of = columns.map((column) => (across === "downstreams" ? cell(column, row) : cell(row, column)))
+      return `| ${row} | ${of.join(" | ")} |`
     })
-    .join("\n\n")
+  ].join("\n")
 }

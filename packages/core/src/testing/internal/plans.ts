@@ -54,6 +54,11 @@ export const single = (target: string, kind: Fault["kind"], ground: Ground): Pla
   faults: [{ ...makers[kind](strong, ground.deadlineMillis), target, from: 1000, until: ground.faultsMillis }]
 })
 
+/** The same fault at full strength in two downstreams at once. */
+export const pair = (one: string, other: string, kind: Fault["kind"], ground: Ground): Plan => ({
+  faults: [one, other].flatMap((target) => single(target, kind, ground).faults)
+})
+
 const anyOf = <A>(of: Choices, items: ReadonlyArray<A>): A | undefined => items[of.between(0, items.length - 1)]
 
 const target = (of: Choices, { downstreams }: Ground): PlannedFault["target"] => {

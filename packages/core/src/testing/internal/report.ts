@@ -10,6 +10,8 @@ const planText = ({ run }: Found): ReadonlyArray<string> => [
   ...(run.plan.disturbances ?? []).map((of) => `  ${JSON.stringify(of)}`)
 ]
 
+const kinds = { matrix: "a single fault", pairs: "two faults at once", random: "a random plan" }
+
 const opening = ({ stage, runs, shrinkRuns }: Found): string => {
   switch (stage) {
     case "control":
@@ -18,7 +20,7 @@ const opening = ({ stage, runs, shrinkRuns }: Found): string => {
     case "replay":
       return "found again: the case that was kept still breaks it"
     default:
-      return `found in run ${runs} (${stage === "matrix" ? "a single fault" : "a random plan"}), made small in ${shrinkRuns} more`
+      return `found in run ${runs} (${kinds[stage]}), made small in ${shrinkRuns} more`
   }
 }
 
