@@ -5,7 +5,7 @@ import type { BuildName } from "./builds/index.ts"
 import type { Counts } from "./downstreams.ts"
 import type { Origins } from "./settings.ts"
 
-/** Begins a trace, at a time by the clock on the wall; without a name they answer at once, and nothing goes wrong. */
+/** Begins a trace, at a time by the clock on the wall; without a name nothing goes wrong, and there are workers for all. */
 export interface Begin {
   readonly kind: "begin"
   readonly build: string

@@ -35,6 +35,8 @@ class Station {
   private readonly hung = new Set<ServerResponse>()
   private queue: Array<{ readonly response: ServerResponse; readonly sku: string }> = []
   private busy = 0
+  /** Work of an earlier trace holds no worker of this one. */
+  private generation = 0
   private port = 0
   private plan: Plan | undefined
   private random = randomFrom(1)
@@ -69,6 +71,8 @@ class Station {
     this.counts = { received: 0, workMillis: 0, wastedMillis: 0 }
     this.random = randomFrom(seed)
     this.plan = plan
+    this.busy = 0
+    this.generation++
   }
 
   private condition(): Condition {
@@ -86,8 +90,8 @@ class Station {
     const condition = this.condition()
     const sku = url.slice(url.lastIndexOf("/") + 1)
     this.counts.received++
-    // Before the first plan it costs nothing: builds are warmed up.
-    if (this.plan === undefined) send(response, 200, replyTo(sku))
+    // Without a plan, while builds warm up, there are workers for all.
+    if (this.plan === undefined) this.work(sku, response, condition)
     else if (condition.hangs) this.hung.add(response)
     else if (condition.down) send(response, 503)
     else if (condition.permanent !== undefined && this.random() < condition.permanent) send(response, 404)
@@ -99,10 +103,10 @@ class Station {
   private work(sku: string, response: ServerResponse, { slow = 1, failing = 0 }: Condition): void {
     const millis = (downstream.fixedMillis + exponential(this.random, downstream.tailMillis)) * slow
     const fails = failing > 0 && this.random() < failing
-    const { counts } = this
+    const { counts, generation } = this
     this.busy++
     setTimeout(() => {
-      this.busy--
+      if (generation === this.generation) this.busy--
       counts.workMillis += millis
       if (response.destroyed) counts.wastedMillis += millis
       else if (fails) send(response, 503)

@@ -3,34 +3,35 @@
  * downstreams that fail by a plan. Prints Markdown, writes `bench/results/outage.json`
  * and a picture per trace. docs/outage-race.md says how it is measured.
  *
+ * `--short` takes less than a minute, and ends with 1 where ours has fallen behind its peers.
  * `BENCH_ROUNDS` (3), `BENCH_TRACES` and `BENCH_BUILDS` (names, separated by commas).
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { buildNames } from "./builds/index.ts"
 import { startDownstreams } from "./child.ts"
+import { fileName, picture } from "./picture.ts"
 import { enter, type Result, race } from "./race.ts"
 import { report } from "./report.ts"
+import { behind, short } from "./short.ts"
 import { traces } from "./traces.ts"
 
-const rounds = Number(process.env["BENCH_ROUNDS"] ?? 3)
-const chosen = <A extends string>(variable: string, all: ReadonlyArray<A>): ReadonlyArray<A> => {
-  const wanted = process.env[variable]?.split(",")
-  return wanted === undefined ? all : all.filter((name) => wanted.includes(name))
+const isShort = process.argv.includes("--short")
+const rounds = Number(process.env["BENCH_ROUNDS"] ?? (isShort ? short.rounds : 3))
+const wanted = (variable: string, inShort: ReadonlyArray<string>): ((name: string) => boolean) => {
+  const names = process.env[variable]?.split(",") ?? (isShort ? inShort : undefined)
+  return (name) => names === undefined || names.includes(name)
 }
-const run = traces.filter(({ name }) =>
-  chosen(
-    "BENCH_TRACES",
-    traces.map((trace) => trace.name)
-  ).includes(name)
-)
+const isWanted = wanted("BENCH_TRACES", short.traces)
+const run = traces.filter(({ name }) => isWanted(name))
+const builds = buildNames.filter(wanted("BENCH_BUILDS", short.builds))
 
 const progress = (text: string) => process.stderr.write(`\r${text.padEnd(70)}`)
 
 const results = new Map<string, Array<Result>>(run.map(({ name }) => [name, []]))
 process.once("SIGINT", () => process.exit(130))
 process.once("SIGTERM", () => process.exit(143))
-const downstreams = await startDownstreams(chosen("BENCH_BUILDS", buildNames))
+const downstreams = await startDownstreams(builds)
 try {
   // A service has its regions for life: those traces have processes of their own.
   for (const regions of [false, true]) {
@@ -53,7 +54,14 @@ try {
 
 console.log(report(results))
 
-const folder = fileURLToPath(new URL("../results", import.meta.url))
+const folder = fileURLToPath(new URL("../results/outage", import.meta.url))
 mkdirSync(folder, { recursive: true })
 const result = { node: process.version, rounds, date: new Date().toISOString(), traces: Object.fromEntries(results) }
-writeFileSync(`${folder}/outage.json`, `${JSON.stringify(result, null, 1)}\n`)
+writeFileSync(`${folder}.json`, `${JSON.stringify(result, null, 1)}\n`)
+for (const trace of run) writeFileSync(`${folder}/${fileName(trace)}`, picture(trace, results.get(trace.name) ?? []))
+
+if (isShort) {
+  const sentences = behind(results)
+  for (const sentence of sentences) console.error(`behind: ${sentence}`)
+  process.exitCode = sentences.length === 0 ? 0 : 1
+}

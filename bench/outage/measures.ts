@@ -21,6 +21,8 @@ export interface Measures {
   /** From the end of the fault until 99 % of a window are of full quality; infinite for not in this trace. */
   readonly recoveryMillis: number
   readonly cpuMicrosPerRequest: number
+  /** How often the service gave which reason. */
+  readonly reasons: Readonly<Record<string, number>>
   /** Worth per arrival in each {@link binMillis} of the trace. */
   readonly bins: ReadonlyArray<number>
 }
@@ -44,6 +46,17 @@ export const binsOf = (outcomes: ReadonlyArray<{ readonly at: number; readonly w
     bin.count++
   }
   return sums.map(({ count, weight }) => weight / count)
+}
+
+const reasonsOf = (outcomes: ReadonlyArray<Outcome>): Record<string, number> => {
+  const reasons: Record<string, number> = {}
+  for (const { why } of outcomes) {
+    const told = [...why.matchAll(/([\w-]+);quality=\w+[^,]*?reason=([\w-]+)/g)].map(
+      ([, of, reason]) => `${of} ${reason}`
+    )
+    for (const reason of told.length === 0 && why !== "" ? [why] : told) reasons[reason] = (reasons[reason] ?? 0) + 1
+  }
+  return reasons
 }
 
 const recovered = (outcomes: ReadonlyArray<Outcome>, from: number): number => {
@@ -79,6 +92,7 @@ export const measure = (
     wasted: share(counts.wastedMillis, counts.workMillis),
     recoveryMillis: recovered(all, trace.until),
     cpuMicrosPerRequest: share(used.after.cpuMicros - used.before.cpuMicros, all.length),
+    reasons: reasonsOf(counted),
     bins: binsOf(all)
   }
 }

@@ -36,10 +36,8 @@ export const enter = async (
       return { name, downstreams, build: await startBuild(name, { ...downstreams.origins, essential }) }
     })
   )
-  for (const { build, downstreams } of entrants) {
-    downstreams.begin({ trace: undefined, startAt: 0, seed: 0 })
-    await warmUp(build.url)
-  }
+  for (const { downstreams } of entrants) downstreams.begin({ trace: undefined, startAt: 0, seed: 0 })
+  await Promise.all(entrants.map(({ build }) => warmUp(build.url)))
   return entrants
 }
 
