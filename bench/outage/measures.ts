@@ -59,7 +59,8 @@ const reasonsOf = (outcomes: ReadonlyArray<Outcome>): Record<string, number> => 
   return reasons
 }
 
-const recovered = (outcomes: ReadonlyArray<Outcome>, from: number): number => {
+/** From this moment until 99 % of a window are of full quality. */
+export const recovered = (outcomes: ReadonlyArray<Pick<Outcome, "at" | "full">>, from: number): number => {
   for (let at = from; at + windowMillis <= phases.end; at += stepMillis) {
     const seen = outcomes.filter((of) => of.at >= at && of.at < at + windowMillis)
     if (share(seen.filter(({ full }) => full).length, seen.length) >= 0.99) return at - from

@@ -90,7 +90,7 @@ import { Bus } from "./Signal.ts"
 export interface FailoverOptions {
   /** How long one region may take for an attempt; shorter than the timeout of the ring. */
   readonly attempt: Duration.Input
-  /** When a region is given up, and how it is taken back. Default as in `Policy.standard`: for the dead region only. */
+  /** When a region is given up, and how it is taken back. Default: for the dead region only, open for longer than in `Policy.standard`, since another region answers meanwhile. */
   readonly breaker?: Policy.CircuitBreakerOptions
   /** How many calls a region takes at once, others' among them. Default: found from its latency, 200 at most. */
   readonly limit?: Policy.AdaptiveLimitOptions
@@ -194,7 +194,7 @@ const missing = (method: string): RawCall => {
   throw new Error(`the method '${method}' is missing; only a cast comes here`)
 }
 
-/** The breaker is for the dead region, as in `standard`; the limit bears the rest. */
+/** The breaker is for the dead region; the limit bears the rest. A probe of it costs a caller an attempt, so they are few. */
 const policyOf = ({ attempt, breaker, limit, look }: FailoverOptions, observations: Observations): Policy.Policy => {
   const attemptMillis = toMillis(attempt)
   return Policy.stack(

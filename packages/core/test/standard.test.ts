@@ -17,7 +17,9 @@ describe("the standard stack", () => {
       assert.deepEqual(Composition.problemsOfBudget(policy, deadline), [])
       const attempt = value(policy, "timeout", "limitMillis")
       assert.isAtLeast(value(policy, "circuitBreaker", "windowMillis"), 2 * attempt)
+      // For less it would probe while attempts still hang from before, for longer it refuses who is back.
       assert.isAtLeast(value(policy, "circuitBreaker", "openMillis"), attempt)
+      assert.isAtMost(value(policy, "circuitBreaker", "openMaxMillis"), Math.max(300, attempt))
       assert.isAtMost(Composition.worstLoad(policy), 1.1)
     }
     assert.isAtMost(value(Policy.standard({ deadline }), "timeout", "limitMillis"), deadline / 3)

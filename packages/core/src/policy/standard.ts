@@ -44,15 +44,16 @@ const parts = (options: StandardOptions) => {
       budget: options.budget ?? RetryBudget.standard
     }),
     // For the dead downstream only: at 50 % it would throw good answers away in every partial fault, which the
-    // budget and the limit bear better. It stays open for a moment and lets success bring traffic back.
+    // budget and the limit bear better. It stays open for a moment and lets success bring traffic back: five
+    // calls now and then cost a dead downstream nothing, a second of refusals costs one that is back (the outage race).
     breaker: circuitBreaker({
       failureRate: 0.9,
       minimumCalls: 10,
       consecutiveFailures: runOfFailures,
       window: Math.max(10_000, 2 * attempt),
-      openFor: Math.max(300, attempt),
-      openMax: Math.max(1000, 2 * attempt),
-      probes: 3,
+      openFor: Math.max(100, attempt),
+      openMax: Math.max(300, attempt),
+      probes: 5,
       probeMax: Math.max(1000, attempt)
     }),
     limit: adaptiveLimit({

@@ -1,0 +1,62 @@
+/** `npm run bench:outage -- --virtual`: the standard policy in virtual time, over all traces and five seeds, in seconds. */
+import { Policy } from "@failsoft/core"
+import { median, row } from "../overhead/table.ts"
+import { arrivals } from "./arrivals.ts"
+import { recovered } from "./measures.ts"
+import { oracle } from "./oracle.ts"
+import { knobs, phases } from "./settings.ts"
+import { type Trace, traces } from "./traces.ts"
+import { virtual } from "./virtual.ts"
+
+/** How a policy did in a trace, medians over the seeds. */
+export interface Standing {
+  /** Its goodput, as a share of the oracle's. */
+  readonly share: number
+  readonly amplification: number
+  readonly wasted: number
+  readonly recoveryMillis: number
+}
+
+/** Those with one essential downstream: the model has no regions, and no other downstream. */
+export const modelled: ReadonlyArray<Trace> = traces.filter(({ name, regions }) => !regions && name !== "double")
+
+/** Runs a trace with each seed. */
+export const standing = async (
+  trace: Trace,
+  policy: () => Policy.Policy,
+  seeds: ReadonlyArray<number>
+): Promise<Standing> => {
+  const all: Array<Standing> = []
+  for (const seed of seeds) {
+    const bound = oracle(trace, arrivals(trace.load, phases.end, seed), seed)
+    const best = bound.reduce((sum, { weight }) => sum + weight, 0) / bound.length
+    const { amplification, goodput, outcomes, wasted } = await virtual(trace, policy(), seed)
+    all.push({ share: goodput / best, amplification, wasted, recoveryMillis: recovered(outcomes, trace.until) })
+  }
+  const of = (field: keyof Standing) => median(all.map((one) => one[field]))
+  return {
+    share: of("share"),
+    amplification: of("amplification"),
+    wasted: of("wasted"),
+    recoveryMillis: of("recoveryMillis")
+  }
+}
+
+/** The table. */
+export const virtualTable = async (seeds: ReadonlyArray<number>): Promise<string> => {
+  const columns = ["÷ oracle", "amplification", "wasted", "full quality after, s"]
+  const lines = [
+    row("standard, virtual time", columns),
+    row(
+      "---",
+      columns.map(() => "---")
+    )
+  ]
+  for (const trace of modelled) {
+    const of = await standing(trace, () => Policy.standard({ deadline: knobs.callMillis }), seeds)
+    const { amplification, recoveryMillis, share, wasted } = of
+    const cells = [share.toFixed(3), amplification.toFixed(2), wasted.toFixed(2), (recoveryMillis / 1000).toFixed(1)]
+    lines.push(row(trace.name, cells))
+  }
+  return lines.join("\n")
+}

@@ -1,0 +1,160 @@
+/** The outage race: each build serves its page and falls back, and what judges them can tell good from bad. */
+import { Policy } from "@failsoft/core"
+import { assert, describe, it } from "vitest"
+import { arrivals } from "../../bench/outage/arrivals.ts"
+import { builds } from "../../bench/outage/builds/index.ts"
+import { listen } from "../../bench/outage/downstreams.ts"
+import { measure } from "../../bench/outage/measures.ts"
+import { oracle } from "../../bench/outage/oracle.ts"
+import { capacityPerSecond, knobs, type Page, phases } from "../../bench/outage/settings.ts"
+import { behind } from "../../bench/outage/short.ts"
+import { conditionAt, traceNamed, traces } from "../../bench/outage/traces.ts"
+import { modelled, standing } from "../../bench/outage/virtualTable.ts"
+
+describe("a build of the outage race", () => {
+  it.each(Object.keys(builds))("%s serves a page, and says what stands in when a downstream is gone", async (name) => {
+    const start = await Object.entries(builds).find(([of]) => of === name)?.[1]()
+    assert(start !== undefined)
+    const { begin, origins } = await listen()
+    const { port } = await start({ ...origins, essential: origins.essential.slice(0, 1) })
+    const page = async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/page/sku-1`)
+      return { status: response.status, quality: ((await response.json()) as Page).quality }
+    }
+    assert.deepStrictEqual(await page(), { status: 200, quality: ["fresh", "fresh", "fresh"] })
+    // In the middle of the fault.
+    begin({ trace: traceNamed("down"), startAt: Date.now() - phases.faultFrom }, 1)
+    assert.deepStrictEqual(await page(), { status: 200, quality: ["stale", "fresh", "fresh"] })
+  })
+})
+
+describe("the judges of the outage race", () => {
+  it("traffic is as heavy as it says, the same for the same seed", () => {
+    const seconds = 200
+    const many = arrivals(0.6, seconds * 1000, 1)
+    assert.closeTo(many.length / seconds, 0.6 * capacityPerSecond, 1.5)
+    assert.deepStrictEqual(arrivals(0.6, seconds * 1000, 1), many)
+  })
+
+  it("every fault ends, and nothing is wrong before and after", () => {
+    for (const trace of traces) {
+      for (const region of ["a", "b"] as const) {
+        for (const name of ["essential", "degradable", "optional"] as const) {
+          assert.deepStrictEqual(conditionAt(trace, name, phases.faultFrom - 1, region), {})
+          assert.deepStrictEqual(conditionAt(trace, name, trace.until, region), {})
+        }
+      }
+      assert.isBelow(trace.until, phases.end - 2000)
+    }
+  })
+
+  it("the oracle is worth everything without a fault, and what stands in while nothing answers", () => {
+    const of = (name: string) => {
+      const asked = arrivals(0.6, phases.end, 1)
+      const worth = oracle(traceNamed(name), asked, 1)
+      return worth.reduce((sum, { weight }) => sum + weight, 0) / worth.length
+    }
+    assert.strictEqual(of("none"), 1)
+    // A third of the counted time is worth a half.
+    assert.closeTo(
+      of("hang"),
+      1 - (0.5 * (phases.faultUntil - phases.faultFrom)) / (phases.end - phases.countedFrom),
+      0.03
+    )
+    assert.isBelow(of("capacity 30 %"), 0.95)
+  })
+
+  const used = { cpuMicros: 0, asked: 0 }
+  const worked = { build: "x", counts: { received: 0, workMillis: 0, wastedMillis: 0 } }
+  const judged = (fullFrom: number) =>
+    measure(
+      traceNamed("hang"),
+      Array.from({ length: 13_500 }, (_, at) => {
+        const full = at < phases.faultFrom || at >= fullFrom
+        return { at, millis: 100, weight: full ? 1 : 0.5, full, why: "" }
+      }),
+      { before: used, after: { cpuMicros: 13_500_000, asked: 27_000 } },
+      worked
+    )
+
+  it("goodput, recovery and load are what happened", () => {
+    const { amplification, cpuMicrosPerRequest, failed, fresh, goodput, recoveryMillis } = judged(9000)
+    assert.closeTo(fresh, 0.48, 1e-9)
+    assert.closeTo(goodput, 0.74, 1e-9)
+    assert.strictEqual(failed, 0)
+    assert.closeTo(recoveryMillis, 2000, 100)
+    assert.strictEqual(amplification, 2)
+    assert.strictEqual(cpuMicrosPerRequest, 1000)
+    assert.strictEqual(judged(13_000).recoveryMillis, Number.POSITIVE_INFINITY)
+  })
+
+  it("the short race fails where ours is behind the best peer, not where a peer is", () => {
+    const result = (ours: number, peer: number) =>
+      new Map([
+        [
+          "hang",
+          [
+            {
+              builds: {
+                failsoft: { ...judged(9000), goodput: ours },
+                cockatiel: { ...judged(9000), goodput: peer },
+                naive: { ...judged(9000), goodput: 0.1 }
+              },
+              oracle: { goodput: 1, bins: [] }
+            }
+          ]
+        ]
+      ])
+    assert.lengthOf(behind(result(0.8, 0.82)), 0)
+    assert.lengthOf(behind(result(0.8, 0.5)), 0)
+    assert.lengthOf(behind(result(0.7, 0.82)), 1)
+    assert.lengthOf(behind(new Map([["hang", []]])), 1)
+  })
+})
+
+/** What the standard policy has reached in virtual time, a little less: whoever turns its knobs learns what it costs. */
+const reached: Readonly<Record<string, number>> = {
+  none: 0.99,
+  down: 0.96,
+  refused: 0.96,
+  hang: 0.94,
+  "slow x10": 0.82,
+  "brown-out 50 %": 0.98,
+  flapping: 0.92,
+  "capacity 30 %": 0.84,
+  "cold recovery": 0.91,
+  "permanent storm": 0.99
+}
+const seeds = [1, 2, 3, 4, 5]
+
+describe("the standard policy in the race, in virtual time", () => {
+  it.each(modelled.map(({ name }) => name))("%s", async (name) => {
+    const standard = () => Policy.standard({ deadline: knobs.callMillis })
+    const { amplification, recoveryMillis, share } = await standing(traceNamed(name), standard, seeds)
+    assert.isAtLeast(share, reached[name] ?? 1, "its share of the oracle's goodput")
+    assert.isAtMost(amplification, 1.1)
+    assert.isAtMost(recoveryMillis, 5000)
+  })
+
+  const { attemptMillis, callMillis } = knobs
+  const worse: ReadonlyArray<{ readonly name: string; readonly trace: string; readonly policy: Policy.Policy }> = [
+    {
+      name: "retries without a budget",
+      trace: "capacity 30 %",
+      policy: Policy.stack(Policy.deadline(callMillis), Policy.retry(), Policy.timeout(attemptMillis))
+    },
+    {
+      name: "a circuit that stays open for five seconds",
+      trace: "flapping",
+      policy: Policy.stack(
+        Policy.deadline(callMillis),
+        Policy.circuitBreaker({ consecutiveFailures: 20, openFor: "5 seconds" }),
+        Policy.timeout(attemptMillis)
+      )
+    }
+  ]
+  it.each(worse)("is better than $name", async ({ policy, trace }) => {
+    const { share } = await standing(traceNamed(trace), () => policy, seeds)
+    assert.isBelow(share, (reached[trace] ?? 0) - 0.05)
+  })
+})
