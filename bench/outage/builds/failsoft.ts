@@ -32,7 +32,8 @@ const one = {
   payload: Schema.Struct({ sku: Schema.String }),
   success: Schema.Struct({ sku: Schema.String, value: Schema.Finite }),
   transient: Transient.Transient,
-  idempotency: "safe"
+  idempotency: "safe",
+  scope: "public"
 } as const
 
 class Essential extends Downstream.Service<Essential>()(
