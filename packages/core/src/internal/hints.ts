@@ -15,9 +15,18 @@ export const retryAfterMillis = (error: unknown): number | undefined =>
 /** Whether the error says that the request was certainly not applied. */
 export const notApplied = (error: unknown): boolean => Predicate.hasProperty(error, "applied") && error.applied === "no"
 
-/** A short word for the error: its `cause` token, or its tag. */
+/** As the tokens of Proxy-Status are written (`connection_timeout`). */
+const token = /^[a-z][a-z0-9_]{0,63}$/
+
+/**
+ * A short word for the error: its `cause` token, or its tag. It goes into signals and
+ * problem bodies, so a cause that is a text (a message with an address and a password in
+ * it, say) is no word.
+ */
 export const word = (error: unknown): string => {
-  if (Predicate.hasProperty(error, "cause") && typeof error.cause === "string") return error.cause
+  if (Predicate.hasProperty(error, "cause") && typeof error.cause === "string" && token.test(error.cause)) {
+    return error.cause
+  }
   if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string") return error._tag
   return "unknown"
 }
