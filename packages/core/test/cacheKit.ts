@@ -34,16 +34,28 @@ type Raw = (payload: { readonly id: string }) => Effect.Effect<Answered, Transie
 export const downstream = () => {
   const control = {
     version: 1,
+    /** Each load has its number as its version. */
+    numbered: false,
     does: "answers" as "answers" | "fails" | "is gone" | "hangs",
     takes: 0,
     asked: 0,
     ended: 0,
-    interrupted: 0
+    interrupted: 0,
+    /** The most loads of one id at once. */
+    atOnce: 0
+  }
+  const running = new Map<string, number>()
+  const count = (id: string, by: number) => {
+    const now = (running.get(id) ?? 0) + by
+    running.set(id, now)
+    control.atOnce = Math.max(control.atOnce, now)
   }
   const call: Raw = ({ id }) =>
     Effect.suspend(() => {
       control.asked++
-      const { does, takes, version } = control
+      count(id, 1)
+      const { asked, does, numbered, takes } = control
+      const version = numbered ? asked : control.version
       const ends: ReturnType<Raw> =
         does === "answers"
           ? Effect.succeed({ id, version })
@@ -54,7 +66,12 @@ export const downstream = () => {
               : Effect.fail(new Gone({ id }))
       return (takes > 0 ? Effect.delay(ends, takes) : ends).pipe(
         Effect.onInterrupt(() => Effect.sync(() => control.interrupted++)),
-        Effect.ensuring(Effect.sync(() => control.ended++))
+        Effect.ensuring(
+          Effect.sync(() => {
+            control.ended++
+            count(id, -1)
+          })
+        )
       )
     })
   return { control, call }

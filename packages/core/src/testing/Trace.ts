@@ -140,6 +140,8 @@ export interface Method {
   readonly onOutage: "fail" | "degrade" | "degrade-or-fail"
   /** How old a stale answer may be; nothing where the fallback does not say, or the client is hidden. */
   readonly staleMaxMillis: number | undefined
+  /** How old an answer of its cache may be and count as fresh; nothing without a cache. */
+  readonly freshMaxMillis?: number | undefined
 }
 
 /**

@@ -64,6 +64,54 @@ export const staleIsYoung: Check = ({ requests, methods }) => {
   return undefined
 }
 
+/** A cache gives as fresh only what is within its fresh lifetime, and nothing that is older than it declares. */
+export const cacheIsYoung: Check = ({ signals, methods }) => {
+  for (const { at, request, signal } of signals) {
+    if (signal._tag !== "CacheHit" && signal._tag !== "CacheStaleHit") continue
+    const method = methods.find((of) => of.downstream === signal.downstream && of.method === signal.method)
+    const most = signal._tag === "CacheHit" ? method?.freshMaxMillis : method?.staleMaxMillis
+    if (most !== undefined && signal.ageMillis > most + rounding) {
+      const what = signal._tag === "CacheHit" ? "counted as fresh" : "was given stale"
+      return broken(
+        `${key(signal.downstream, signal.method)}: a cached answer of ${signal.ageMillis} ms ${what}, of ${most} ms`,
+        at,
+        request
+      )
+    }
+  }
+  return undefined
+}
+
+/**
+ * A cached answer is as old as it says: since the time of which it is said to be, its
+ * downstream has answered something. What a store brought from before, and times under
+ * a clock that was set, cannot be told.
+ */
+export const cacheAgesAreTrue: Check = ({ attempts, plan, policies, signals }) => {
+  if (plan.disturbances?.some(({ kind }) => kind === "clockJump")) return undefined
+  if (policies.some(({ kind, state }) => kind === "cache" && state["store"] !== "none")) return undefined
+  const lastEnds = new Map<string, Array<{ readonly nth: number; readonly at: number }>>()
+  for (const { downstream, endedAt, endedNth, outcome } of attempts) {
+    if (endedAt === undefined || endedNth === undefined || (outcome !== "answered" && outcome !== "permanent")) continue
+    const ends = lastEnds.get(downstream) ?? []
+    lastEnds.set(downstream, ends)
+    ends.push({ nth: endedNth, at: endedAt })
+  }
+  for (const { at, nth, request, signal } of signals) {
+    if (signal._tag !== "CacheHit" && signal._tag !== "CacheStaleHit") continue
+    const asOf = at - signal.ageMillis
+    const ends = lastEnds.get(signal.downstream) ?? []
+    if (!ends.some((of) => of.nth < nth && of.at >= asOf - rounding)) {
+      return broken(
+        `${key(signal.downstream, signal.method)}: a cached answer is said to be of ${Math.round(asOf)} ms, and none was got since`,
+        at,
+        request
+      )
+    }
+  }
+  return undefined
+}
+
 /** A method that fails closed never answers from a fallback. */
 export const failsClosed: Check = ({ signals, methods }) => {
   const closed = new Set(methods.filter((of) => of.onOutage === "fail").map((of) => key(of.downstream, of.method)))

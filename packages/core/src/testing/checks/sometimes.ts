@@ -40,6 +40,10 @@ export const sometimes: Readonly<Record<string, { readonly needs: string | undef
     needs: undefined,
     seen: ({ signals }) => signals.some(({ signal }) => signal._tag === "AnswerDegraded")
   },
+  "a cache answered": {
+    needs: "cache",
+    seen: ({ signals }) => signals.some(({ signal }) => signal._tag === "CacheHit" || signal._tag === "CacheStaleHit")
+  },
   "a caller went away": {
     needs: undefined,
     seen: ({ requests }) => requests.some(({ outcome }) => outcome === "aborted")

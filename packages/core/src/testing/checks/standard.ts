@@ -28,6 +28,8 @@ export const standard: Readonly<Record<string, Check>> = {
   "circuits move step by step": calls.circuitsMoveStepByStep,
   "a degraded answer says so": requests.degradedIsLabelled,
   "a stale answer is not too old": requests.staleIsYoung,
+  "a cached answer is not too old": requests.cacheIsYoung,
+  "a cached answer is as old as it says": requests.cacheAgesAreTrue,
   "a method that fails closed has no fallback": requests.failsClosed,
   "every permit is given back": leaks.permitsAreBack,
   "no fiber and no timer is left": leaks.nothingIsLeft

@@ -14,6 +14,7 @@ import type * as Contract from "../../Contract.ts"
 import { describe } from "../../Downstream.ts"
 import { forkBeside } from "../../internal/fork.ts"
 import * as Journal from "../../Journal.ts"
+import type { Facts } from "../../Policy.ts"
 import * as Settings from "../../Settings.ts"
 import * as Signal from "../../Signal.ts"
 import { type Choices, choices, draw } from "../Draw.ts"
@@ -261,23 +262,51 @@ const methodsOf = (
   const built = Context.getOrUndefined(services, client as Context.Key<unknown, object>)
   const description = built === undefined ? undefined : describe(built)
   return Object.entries(contract.methods).map(([method, { idempotency, onOutage }]) => {
-    const fallback = description?.methods.find(({ name }) => name === method)?.fallback ?? []
+    const described = description?.methods.find(({ name }) => name === method)
+    const fallback = described?.fallback ?? []
+    const cache = described?.cache?.knobs
     const ages = fallback.flatMap(({ knobs }) =>
       typeof knobs["maxAgeMillis"] === "number" ? [knobs["maxAgeMillis"]] : []
     )
+    if (cache !== undefined) ages.push(staleMillisOf(cache))
     return {
       downstream: contract.name,
       method,
       idempotency,
       onOutage,
-      staleMaxMillis: ages.length > 0 ? Math.max(...ages) : undefined
+      staleMaxMillis: ages.length > 0 ? Math.max(...ages) : undefined,
+      ...(cache === undefined
+        ? {}
+        : { freshMaxMillis: Math.max(Number(cache["freshMillis"]), Number(cache["negativeMillis"])) })
     }
   })
 }
 
-const livePolicies = ({ row, parts }: Settings.RegisteredRow): ReadonlyArray<Trace.LivePolicy> => {
+/** How old an answer of a cache may get, by its lifetimes. */
+const staleMillisOf = (cache: Facts): number =>
+  Number(cache["freshMillis"]) +
+  Math.max(Number(cache["staleWhileRevalidateMillis"]), Number(cache["staleIfErrorMillis"]))
+
+/** The cache of a row stands outside of its policies. */
+const liveCache = ({ row, cache }: Settings.RegisteredRow): ReadonlyArray<Trace.LivePolicy> =>
+  cache === undefined
+    ? []
+    : [
+        {
+          downstream: row.downstream,
+          method: row.method,
+          kind: cache.part.kind,
+          name: "cache",
+          place: -1,
+          knobs: { ...cache.instance.values },
+          state: cache.instance.state()
+        }
+      ]
+
+const livePolicies = (registered: Settings.RegisteredRow): ReadonlyArray<Trace.LivePolicy> => {
+  const { row, parts } = registered
   const names = namesOf(parts.map(({ part }) => part))
-  return parts.map(({ part, instance }, place) => ({
+  const policies = parts.map(({ part, instance }, place) => ({
     downstream: row.downstream,
     method: row.method,
     kind: part.kind,
@@ -286,4 +315,5 @@ const livePolicies = ({ row, parts }: Settings.RegisteredRow): ReadonlyArray<Tra
     knobs: { ...instance.values },
     state: instance.state()
   }))
+  return [...liveCache(registered), ...policies]
 }
