@@ -21,7 +21,7 @@
  * Only `safe` methods can be cached, and a `fail` method only within the fresh
  * lifetime: its callers could not see that an answer is stale. Callers share one
  * object: do not change an answer. The durable level holds payloads and answers as
- * plain text; what is `Redacted` is never kept.
+ * plain text, but for what holds something `Redacted`: that is kept in memory only.
  *
  * **Example** (a product page that outlives an outage of a day)
  *

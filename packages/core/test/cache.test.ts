@@ -1,12 +1,28 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cache, Deadline, Downstream, Explain, Fallback, Journal, Policy, Settings } from "@failsoft/core"
+import {
+  Cache,
+  Caller,
+  Contract,
+  Deadline,
+  Downstream,
+  Explain,
+  Fallback,
+  Journal,
+  Policy,
+  Settings,
+  Transient
+} from "@failsoft/core"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as KeyValueStore from "effect/persistence/KeyValueStore"
 import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
 import { type Answered, downstream, ringOf, Things } from "./cacheKit.ts"
+import { info } from "./shop.ts"
 
 const day = "1 day"
 
@@ -515,3 +531,84 @@ it.effect("the same value in two rows is one cache with one bound, and never tak
     assert.deepEqual(yield* things.check({ id: "a" }), { id: "a", version: 1 })
   })
 )
+
+class Accounts extends Downstream.Service<Accounts>()(
+  "@failsoft/core/test/Accounts",
+  {
+    whoami: Contract.method({
+      payload: Schema.Struct({}),
+      success: Schema.String,
+      transient: Transient.Transient,
+      permanent: Schema.Never,
+      idempotency: "safe",
+      onOutage: "degrade-or-fail",
+      scope: "principal"
+    }),
+    secret: Contract.method({
+      payload: Schema.Struct({}),
+      success: Schema.Redacted(Schema.String),
+      transient: Transient.Transient,
+      permanent: Schema.Never,
+      idempotency: "safe",
+      onOutage: "degrade-or-fail"
+    })
+  },
+  info
+) {}
+
+describe("whose answer it is", () => {
+  const built = Effect.gen(function* () {
+    const cache = Cache.make({ fresh: day, staleIfError: day, entriesMax: 10, durable: true })
+    const store = { asked: 0 }
+    const row = { policy: Policy.deadline("1 second"), cache }
+    const transport = Accounts.transport({
+      whoami: () => Effect.map(Caller.Caller, ({ principal }) => `${principal} ${++store.asked}`),
+      secret: () => Effect.sync(() => Redacted.make(`secret ${++store.asked}`))
+    })
+    const context = yield* Layer.build(Layer.provide(Accounts.layer({ whoami: row, secret: row }), transport))
+    return { accounts: Context.get(context, Accounts), store }
+  })
+
+  it.effect("a principal's is found by nobody else, and by nobody who is unknown", () =>
+    Effect.gen(function* () {
+      const { accounts, store } = yield* built
+      const who = Effect.map(accounts.whoami({}), ({ value }) => value)
+      assert.strictEqual(yield* who.pipe(Caller.as({ principal: "alice" })), "alice 1")
+      assert.strictEqual(yield* who.pipe(Caller.as({ principal: "bob" })), "bob 2")
+      assert.strictEqual(yield* who.pipe(Caller.as({ principal: "alice" })), "alice 1")
+      assert.strictEqual(yield* who, "undefined 3")
+      assert.strictEqual(yield* who, "undefined 4")
+      yield* Cache.invalidate(accounts, "whoami", {}).pipe(Caller.as({ principal: "bob" }))
+      assert.strictEqual(yield* who.pipe(Caller.as({ principal: "alice" })), "alice 1")
+      assert.strictEqual(yield* who.pipe(Caller.as({ principal: "bob" })), "bob 5")
+      assert.strictEqual(store.asked, 5)
+    })
+  )
+
+  it.effect("two callers of one key at once share a load only where the answer is for both", () =>
+    Effect.gen(function* () {
+      const { accounts } = yield* built
+      const who = Effect.map(accounts.whoami({}), ({ value }) => value)
+      const both = yield* Effect.all(
+        [who.pipe(Caller.as({ principal: "alice" })), who.pipe(Caller.as({ principal: "bob" }))],
+        { concurrency: "unbounded" }
+      )
+      assert.deepEqual(both, ["alice 1", "bob 2"])
+    })
+  )
+
+  it.effect("what holds a secret is kept in memory, and never beyond it", () =>
+    Effect.gen(function* () {
+      const kept = Context.get(yield* Layer.build(KeyValueStore.layerMemory), KeyValueStore.KeyValueStore)
+      const { accounts, store } = yield* Effect.provideService(built, Cache.Store, kept)
+      yield* accounts.secret({})
+      yield* accounts.secret({})
+      yield* accounts.whoami({}).pipe(Caller.as({ principal: "alice" }))
+      yield* Cache.invalidateTags(accounts, [])
+      assert.strictEqual(store.asked, 2)
+      const keys = yield* kept.keys
+      assert.lengthOf(keys, 1)
+      assert.notInclude(yield* kept.get(keys[0] ?? ""), "secret")
+    })
+  )
+})

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * as Admin from "./Admin.ts"
+export * as Caching from "./Caching.ts"
 export * as Degraded from "./Degraded.ts"
 export * as Drain from "./Drain.ts"
 export * as Edge from "./Edge.ts"

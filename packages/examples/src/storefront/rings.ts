@@ -2,7 +2,7 @@
  * The resilience rings of the storefront: one table per downstream, one row per
  * method. This file is where a team reads what happens in an outage.
  */
-import { Fallback, Policy, RetryBudget } from "@failsoft/core"
+import { Cache, Fallback, Policy, RetryBudget } from "@failsoft/core"
 import * as Layer from "effect/Layer"
 import { Catalog } from "../contracts/Catalog.ts"
 import { Identity } from "../contracts/Identity.ts"
@@ -19,10 +19,17 @@ export const IdentityRing = Identity.layer({
 
 const catalogPage = Policy.standard({ deadline: "400 millis" })
 
-/** A page may show an old product for a day; an order may not use an old price. */
+/**
+ * A page asks each time, together with all who ask for the same, and may show an old
+ * product for a day, also after a restart in the middle of an outage. An operator who
+ * turns `catalog/show/cache.freshMillis` takes load from the catalog.
+ */
+const catalogCache = (entriesMax: number) => Cache.make({ fresh: 0, staleIfError: "1 day", entriesMax, durable: true })
+
+/** An order may not use an old price. */
 export const CatalogRing = Catalog.layer({
-  show: { policy: catalogPage, fallback: Fallback.stale({ maxAge: "1 day", entriesMax: 10_000 }) },
-  list: { policy: catalogPage, fallback: Fallback.stale({ maxAge: "1 day", entriesMax: 1000 }) },
+  show: { policy: catalogPage, cache: catalogCache(10_000) },
+  list: { policy: catalogPage, cache: catalogCache(1000) },
   price: { policy: Policy.standard({ deadline: "350 millis" }) }
 })
 

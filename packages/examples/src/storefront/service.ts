@@ -1,7 +1,8 @@
 /** The whole storefront: downstream processes, rings, routes, two ports. */
+import { join } from "node:path"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Settings as Registry, ServiceMode, Signal, SignalLog } from "@failsoft/core"
+import { Cache, Settings as Registry, ServiceMode, Signal, SignalLog } from "@failsoft/core"
 import { Edge, Health, LoadShedding, Modes, RateLimits, Server } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as Etag from "effect/http/Etag"
@@ -9,6 +10,7 @@ import * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpApiScalar from "effect/http-api/HttpApiScalar"
 import * as Layer from "effect/Layer"
+import { KeyValueStore } from "effect/persistence"
 import * as Supervisor from "../downstreams/Supervisor.ts"
 import * as admin from "./admin.ts"
 import { StorefrontApi } from "./api.ts"
@@ -75,6 +77,10 @@ const Knobs = ({ settingsFile, environment }: Settings) =>
     Layer.provide(NodeServices.layer)
   )
 
+/** What a restart in the middle of an outage still knows of the catalog. */
+const Kept = ({ dataDir }: Settings) =>
+  Cache.layerStore(KeyValueStore.layerFileSystem(join(dataDir, "cache"))).pipe(Layer.provide(NodeServices.layer))
+
 /** What the rings tell, as log lines: refusals, circuits, degraded answers, changed settings. */
 const Told = SignalLog.layer().pipe(Layer.provideMerge(Signal.layer))
 
@@ -106,6 +112,7 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
     Layer.provide(Mode),
     Layer.provide(Rings),
     Layer.provide(Transports),
+    Layer.provide(Kept(settings)),
     Layer.provide(Knobs(settings)),
     Layer.provide(Told),
     Layer.provide(Supervisor.layer({ basePort: settings.downstreamPort, folder: settings.dataDir })),

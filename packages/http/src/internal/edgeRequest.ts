@@ -16,6 +16,7 @@ import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Predicate from "effect/Predicate"
+import * as Caching from "../Caching.ts"
 import * as Degraded from "../Degraded.ts"
 import type { DrainSwitch } from "../Drain.ts"
 import * as Problem from "../Problem.ts"
@@ -119,8 +120,10 @@ export class EdgeRequest implements Deadline.Alarm {
   private labelled(response: Response): Response {
     const { drain } = this.limits
     const degraded = this.journal.entries()
-    if (degraded.length === 0 && !drain.draining()) return response
+    const caching = Caching.headers(this.journal, response.status)
+    if (degraded.length === 0 && caching === undefined && !drain.draining()) return response
     return HttpServerResponse.setHeaders(response, {
+      ...caching,
       ...(degraded.length === 0 ? {} : { degradation: Degraded.header(Degraded.fromJournal(degraded)) }),
       ...(drain.draining() ? { connection: "close" } : {})
     })

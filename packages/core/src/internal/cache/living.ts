@@ -31,6 +31,7 @@ import {
 } from "./entry.ts"
 import type { Mirror } from "./mirror.ts"
 import { placeOf, read, write } from "./record.ts"
+import { holdsSecret } from "./secrets.ts"
 import { Ticket } from "./ticket.ts"
 
 /** How a load ended. */
@@ -76,6 +77,8 @@ interface Flight {
   waiters: number
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
+
+type Chance = Pick<typeof Random.Random.Service, "nextDoubleUnsafe">
 
 /** More tags than this are a mistake. */
 const tagsMax = 100
@@ -292,14 +295,14 @@ export class LivingCache {
     }
     this.flights.set(key, flight)
     this.tickets.add(flight.ticket)
-    const jitter = this.values.jitter > 0 ? fiber.getRef(Random.Random).nextDoubleUnsafe() : 0
+    const random = fiber.getRef(Random.Random)
     // It must not end with the time of the first who wanted it: the policies bound it.
     const context = Context.add(fiber.context, Deadline, Number.POSITIVE_INFINITY)
     const clock = fiber.getRef(Clock.Clock)
     const loading = forkBeside(
       context,
       Effect.onExit(ask.load, (exit) =>
-        Effect.sync(() => this.landed(ask, flight, exit, jitter, clock.currentTimeMillisUnsafe()))
+        Effect.sync(() => this.landed(ask, flight, exit, random, clock.currentTimeMillisUnsafe()))
       )
     )
     flight.fiber = loading
@@ -308,10 +311,11 @@ export class LivingCache {
     return flight
   }
 
-  private landed(ask: Ask, flight: Flight, exit: Exit.Exit<Loaded>, jitter: number, now: number): void {
+  private landed(ask: Ask, flight: Flight, exit: Exit.Exit<Loaded>, random: Chance, now: number): void {
     if (this.flights.get(flight.key) === flight) this.flights.delete(flight.key)
     this.tickets.delete(flight.ticket)
     if (exit._tag === "Success") {
+      const jitter = this.chance(exit.value, random)
       this.arrived(ask, flight.key, exit.value, { asOf: flight.startedAt, jitter }, now, flight.ticket)
     }
     Deferred.doneUnsafe(flight.done, exit)
@@ -336,6 +340,13 @@ export class LivingCache {
       // The downstream's final word is newer than what is known.
       if (known !== undefined && !isNewer(known, as, now)) this.forget(key)
     }
+  }
+
+  /** An entry's share of the jitter; nothing is drawn for what has no fresh lifetime. */
+  private chance({ kind }: Loaded, random: Chance): number {
+    const { freshMillis, jitter, negativeMillis } = this.values
+    const lifetime = kind === "answer" ? freshMillis : kind === "permanent" ? negativeMillis : 0
+    return jitter > 0 && lifetime > 0 ? random.nextDoubleUnsafe() : 0
   }
 
   private isNegative(error: unknown): boolean {
@@ -368,7 +379,9 @@ export class LivingCache {
     const known = this.entries.get(key)
     if (known !== undefined && isNewer(known, entry, now)) return
     this.evicted(this.entries.put(entry, this.values), now, "full")
-    if (this.entries.get(key) === entry) this.mirror?.set(place(entry), write(entry, text))
+    if (this.mirror === undefined || this.entries.get(key) !== entry) return
+    if (holdsSecret(request.payload) || holdsSecret(value)) this.mirror.remove(place(entry))
+    else this.mirror.set(place(entry), write(entry, text))
   }
 
   /** The entry of an outcome with its text, or why there is none. */
@@ -412,7 +425,7 @@ export class LivingCache {
     const use = entry === undefined ? "expired" : useOf(entry, this.values, now)
     const ticket = new Ticket()
     this.tickets.add(ticket)
-    const jitter = this.values.jitter > 0 ? fiber.getRef(Random.Random).nextDoubleUnsafe() : 0
+    const random = fiber.getRef(Random.Random)
     return ask.load.pipe(
       Effect.map((loaded) => {
         if (entry !== undefined && (use === "fresh" || use === "while-revalidate")) {
@@ -427,7 +440,7 @@ export class LivingCache {
             ...(differs === undefined ? {} : { differs })
           })
         }
-        this.arrived(ask, key, loaded, { asOf: now, jitter }, nowOf(fiber), ticket)
+        this.arrived(ask, key, loaded, { asOf: now, jitter: this.chance(loaded, random) }, nowOf(fiber), ticket)
         return found(loaded, now, "bypass")
       }),
       Effect.ensuring(Effect.sync(() => this.tickets.delete(ticket)))
