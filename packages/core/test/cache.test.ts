@@ -550,7 +550,8 @@ class Accounts extends Downstream.Service<Accounts>()(
       transient: Transient.Transient,
       permanent: Schema.Never,
       idempotency: "safe",
-      onOutage: "degrade-or-fail"
+      onOutage: "degrade-or-fail",
+      scope: "public"
     })
   },
   info

@@ -21,7 +21,8 @@ class Catalog extends Downstream.Service<Catalog>()(
       transient: Transient.Transient,
       permanent: Schema.Never,
       idempotency: "safe",
-      onOutage: "degrade-or-fail"
+      onOutage: "degrade-or-fail",
+      scope: "public"
     })
   },
   {

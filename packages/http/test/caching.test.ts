@@ -47,7 +47,8 @@ class Things extends Downstream.Service<Things>()(
       transient: Transient.Transient,
       permanent: Schema.Never,
       idempotency: "safe",
-      onOutage: "degrade-or-fail"
+      onOutage: "degrade-or-fail",
+      scope: "public"
     })
   },
   {

@@ -15,7 +15,8 @@ class Prices extends Downstream.Service<Prices>()(
       transient: Transient.Transient,
       permanent: Schema.Never,
       idempotency: "safe",
-      onOutage: "degrade-or-fail"
+      onOutage: "degrade-or-fail",
+      scope: "public"
     })
   },
   info
