@@ -88,7 +88,12 @@ type CheckedScope<Name extends string, M extends Contract.Method, Row> = undefin
         ? { readonly fallback: Unsaid<Name, "fallback"> }
         : unknown
       : unknown) &
-      (Row extends { readonly cache: unknown } ? { readonly cache: Unsaid<Name, "cache"> } : unknown)
+      // A cache on another method has a sentence of its own; two would be none.
+      (Row extends { readonly cache: unknown }
+        ? M["idempotency"] extends "safe"
+          ? { readonly cache: Unsaid<Name, "cache"> }
+          : unknown
+        : unknown)
   : unknown
 
 type Unsaid<
