@@ -105,7 +105,10 @@ describe("settings of a running storefront", () => {
     assert.deepInclude(refused.body, { status: 422, reason: "SETTING_DOES_NOT_FIT" })
     assert.include(String(refused.body["detail"]), "the method degrades by its contract")
     const downstreams = JSON.stringify((await ask(`${shop.admin}/admin/downstreams`)).body)
-    assert.include(downstreams, "fallback stale (stale) [off], value (substituted)")
+    assert.include(
+      downstreams,
+      "fallback stale (stale) [off], candidate.precomputed (substituted), value (substituted)"
+    )
     assert.include(downstreams, `"${stale}.enabled":{"value":false,"origin":"admin"}`)
     await ask(`${shop.admin}/admin/settings/${stale}.enabled`, { method: "DELETE" })
     await until("the page shows it again", 5000, async () => (await degraded()).includes("quality=stale"))

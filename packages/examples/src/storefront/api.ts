@@ -14,6 +14,9 @@ import { Quote } from "../contracts/Shipping.ts"
 /** What a product is ordered by: letters, digits, hyphens and underscores. */
 const Sku = Schema.String.check(Schema.isPattern(/^[\w-]{1,64}$/))
 
+/** A name that a browser keeps for a visitor, so that he sees the same page again; it says nothing of him. */
+const Visitor = Schema.String.check(Schema.isPattern(/^[\w-]{1,64}$/))
+
 /** What a product page shows. */
 export const ProductPage = Schema.Struct({
   product: Product,
@@ -67,6 +70,7 @@ const problem = (status: number) =>
 const Products = HttpApiGroup.make("products", { topLevel: true }).add(
   HttpApiEndpoint.get("showProduct", "/products/:sku", {
     params: { sku: Sku },
+    headers: { visitor: Schema.optionalKey(Visitor) },
     success: ProductPage,
     error: [problem(404), problem(503)]
   })

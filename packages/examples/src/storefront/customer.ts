@@ -3,6 +3,9 @@ import { Problem } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import { Identity } from "../contracts/Identity.ts"
 
+/** Who looks at a page without having said so. */
+export const anonymous = "anonymous"
+
 const unauthenticated = (detail: string, challenge = "Bearer") =>
   Problem.make({ status: 401, reason: "INVALID_TOKEN", detail, challenge })
 

@@ -12,7 +12,7 @@ import * as shippingQuotes from "./shippingQuotes.ts"
 
 const Products = HttpApiBuilder.group(StorefrontApi, "products", (handlers) =>
   handlers.handleAll({
-    showProduct: ({ params }) => Problem.orRaise(productPage.show(params.sku)),
+    showProduct: ({ headers, params }) => Problem.orRaise(productPage.show(params.sku, headers.visitor)),
     listProducts: ({ query }) => Problem.orRaise(productPage.list(query.cursor))
   })
 )

@@ -5,20 +5,18 @@ import * as Effect from "effect/Effect"
 import { Catalog } from "../contracts/Catalog.ts"
 import { Inventory } from "../contracts/Inventory.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
+import { anonymous } from "./customer.ts"
 
-/** Who looks at a page without having said so. */
-const anonymous = "anonymous"
-
-/** The page of one product. */
-export const show = Effect.fn("storefront.showProduct")(function* (sku: string) {
+/** The page of one product, for a visitor who may have said which one he is. */
+export const show = Effect.fn("storefront.showProduct")(function* (sku: string, visitor: string = anonymous) {
   const catalog = yield* Catalog
   const recommendations = yield* Recommendations
   const answers = yield* Effect.all(
     {
       product: Effect.mapError(catalog.show({ sku }), (error) => (error._tag === "UnknownSku" ? unknown(sku) : error)),
       availability: availability(sku),
-      // Visitors without a name share what is recommended to them; a customer would be a principal of his own.
-      others: recommendations.forUser({ userId: anonymous }).pipe(Caller.as({ principal: anonymous }))
+      // Visitors without a name share what is recommended to them; each of the others is a principal of his own.
+      others: recommendations.forUser({ userId: visitor }).pipe(Caller.as({ principal: visitor }))
     },
     { concurrency: "unbounded" }
   )

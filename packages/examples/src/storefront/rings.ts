@@ -11,6 +11,9 @@ import { Payments } from "../contracts/Payments.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
 import { Dhl, Ups } from "../contracts/Shipping.ts"
 import { bestsellers } from "./bestsellers.ts"
+import { anonymous } from "./customer.ts"
+import * as flags from "./flags.ts"
+import * as picks from "./picks.ts"
 
 /** Nobody is let in without identity's word, so there is nothing to fall back to. */
 export const IdentityRing = Identity.layer({
@@ -48,11 +51,20 @@ export const PaymentsRing = Payments.layer({
   charge: { policy: Policy.standard({ deadline: "600 millis" }) }
 })
 
-/** What was shown last, else what everybody buys. */
+/** What was shown last, else what everybody buys, or by the flag what those of his taste buy. */
 export const RecommendationsRing = Recommendations.layer({
   forUser: {
     policy: Policy.standard({ deadline: "250 millis" }),
-    fallback: Fallback.chain(Fallback.stale({ maxAge: "1 hour", entriesMax: 1000 }), Fallback.value(bestsellers))
+    fallback: Fallback.chain(
+      Fallback.stale({ maxAge: "1 hour", entriesMax: 1000 }),
+      Fallback.rollout({
+        flag: flags.picks,
+        stable: Fallback.value(bestsellers),
+        candidate: Fallback.precomputed({ load: picks.load, lookup: picks.lookup, name: "the picks of the night" }),
+        // Who has not said who he is has no side.
+        key: ({ userId }: { readonly userId: string }) => (userId === anonymous ? "" : userId)
+      })
+    )
   }
 })
 
