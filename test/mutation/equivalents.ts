@@ -37,6 +37,12 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     change: ["deadlineAt === Number.POSITIVE_INFINITY", "false"],
     reason: "a share of an endless rest is endless too, so the limit is the least; asking first saves the sum"
   },
+  ...["if (bus.active) {", 'if (bus.active) bus.emit({ _tag: "HedgeWon", at, downstream, method })'].map((line) => ({
+    file: policy("hedge"),
+    line,
+    change: ["bus.active", "true"] as const,
+    reason: "what is told to a bus without listeners is heard by nobody; asking first saves the signal"
+  })),
   {
     file: policy("bulkhead"),
     line: "if (keyed.size === 0) return",
