@@ -37,6 +37,24 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     change: ["deadlineAt === Number.POSITIVE_INFINITY", "false"],
     reason: "a share of an endless rest is endless too, so the limit is the least; asking first saves the sum"
   },
+  {
+    file: policy("retry"),
+    line: "if (row.bus.active) {",
+    change: ["row.bus.active", "true"],
+    reason: "what is told to a bus without listeners is heard by nobody; asking first saves the signal"
+  },
+  {
+    file: policy("circuitBreaker"),
+    line: "const resized = sized !== size()",
+    change: ["sized !== size()", "true"],
+    reason: "a window that is copied into one of its own size holds what it held; comparing saves the copy"
+  },
+  {
+    file: policy("circuitBreaker"),
+    line: "if (resized) circuit.resize()",
+    change: ["resized", "true"],
+    reason: "a window that is copied into one of its own size holds what it held; comparing saves the copy"
+  },
   ...["if (bus.active) {", 'if (bus.active) bus.emit({ _tag: "HedgeWon", at, downstream, method })'].map((line) => ({
     file: policy("hedge"),
     line,

@@ -20,6 +20,17 @@ const ended = <A, T, P>(call: Call.Call<A, T, P>) =>
   })
 
 describe("retry", () => {
+  it.effect("shows how often it asked again, and how often it did not", () =>
+    Effect.gen(function* () {
+      const { intercept, state } = yield* living(
+        Policy.retry({ times: 3, budget: RetryBudget.make({ ratio: 0, perSecond: 0.1 }) })
+      )
+      for (let nth = 0; nth < 2; nth++) yield* ended(intercept(script(bad).call))
+      // One in ten seconds is granted: the first call's second retry is not, and ten minutes later one is again.
+      assert.deepEqual(state(), { retried: 2, denied: 2 })
+    })
+  )
+
   it.effect("asks again after a transient error, and no more often than it may", () =>
     Effect.gen(function* () {
       const { intercept } = yield* living(Policy.retry({ times: 3 }))
