@@ -1,5 +1,5 @@
 /** The storefront that is drilled: one that runs, or one of our own. */
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -18,6 +18,8 @@ export interface Target {
 }
 
 const startMillis = 60_000
+/** Longer than the storefront drains its requests and stops its downstreams. */
+const endMillis = 30_000
 
 /** Whether an address is of this machine. */
 export const isLoopback = (url: string): boolean => {
@@ -39,6 +41,30 @@ export const running = (api: string, admin: string, allowRemote: boolean): Effec
       )
 }
 
+/** Ends a process: by `SIGTERM`, and by `SIGKILL` where it has not ended after so many milliseconds. */
+export const ended = (child: ChildProcess, withinMillis: number): Effect.Effect<void> => {
+  // One that a signal has killed has no exit code, and one that never began has no id.
+  const isOver = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined
+  const over = Effect.callback<void>((resume) => {
+    if (isOver()) return resume(Effect.void)
+    const done = () => resume(Effect.void)
+    child.once("exit", done)
+    return Effect.sync(() => child.off("exit", done))
+  })
+  return Effect.suspend(() => {
+    if (isOver()) return Effect.void
+    child.kill("SIGTERM")
+    return Effect.timeoutOrElse(over, {
+      duration: withinMillis,
+      orElse: () =>
+        Effect.andThen(
+          Effect.sync(() => child.kill("SIGKILL")),
+          over
+        )
+    })
+  })
+}
+
 /** Starts a storefront on free ports, with data that it forgets; it ends with the scope. */
 export const started: Effect.Effect<Target, NoTarget, Scope.Scope> = Effect.gen(function* () {
   const folder = yield* Effect.acquireRelease(
@@ -55,12 +81,7 @@ export const started: Effect.Effect<Target, NoTarget, Scope.Scope> = Effect.gen(
         detached: true
       })
     ),
-    (child) =>
-      Effect.callback<void>((resume) => {
-        if (child.exitCode !== null) return resume(Effect.void)
-        child.once("exit", () => resume(Effect.void))
-        child.kill("SIGTERM")
-      })
+    (child) => ended(child, endMillis)
   )
   return yield* Effect.callback<Target, NoTarget>((resume) => {
     let output = ""
@@ -72,10 +93,10 @@ export const started: Effect.Effect<Target, NoTarget, Scope.Scope> = Effect.gen(
     }
     child.stdout.on("data", hear)
     child.stderr.on("data", hear)
-    child.once("exit", (code) =>
-      resume(
-        Effect.fail(new NoTarget({ message: `The storefront ended with ${code} while it started: ${output.trim()}` }))
-      )
+    const fail = (message: string) => resume(Effect.fail(new NoTarget({ message })))
+    child.once("error", ({ message }) => fail(`The storefront could not be started: ${message}`))
+    child.once("exit", (code, signal) =>
+      fail(`The storefront ended with ${code ?? signal} while it started: ${output.trim()}`)
     )
   }).pipe(
     Effect.timeoutOrElse({
