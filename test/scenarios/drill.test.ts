@@ -71,6 +71,7 @@ describe("a drill", () => {
 
   it.each([
     ["no plan", [], /npm run drill -- <plan>/],
+    ["a name of no plan that every object has", ["constructor"], /There is no plan 'constructor'/],
     ["an unknown plan", ["meteor"], /There is no plan 'meteor' and no file of that name; the plans are catalog-region/],
     ["a plan that is none", [planOf("bad.json", '{"faults":[{"kind":"meteor"}]}')], /is no plan/],
     [
@@ -155,6 +156,9 @@ describe("the verdict", () => {
     assert.match(broken(503, problem, { retryable: true }) ?? "", /without Retry-After/)
     assert.match(broken(404, {}, {}) ?? "", /without a problem body/)
     assert.match(broken(404, problem, {}) ?? "", /does not say whether to retry/)
-    assert.match(broken(200, { degradation: "x" }, { meta: { degraded: [] } }) ?? "", /different things/)
+    for (const body of [{ meta: { degraded: [] } }, { meta: {} }, { sku: "x" }, undefined]) {
+      assert.match(broken(200, { degradation: "x" }, body) ?? "", /different things/)
+    }
+    assert.match(broken(200, {}, { meta: { degraded: [{ downstream: "x" }] } }) ?? "", /different things/)
   })
 })

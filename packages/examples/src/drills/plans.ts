@@ -29,7 +29,7 @@ const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Fault.Plan), { o
 /** The plan of a name, or of a file. */
 export const find = (name: string): Effect.Effect<Fault.Plan, InvalidPlan> =>
   Effect.gen(function* () {
-    const known = plans[name]
+    const known = Object.hasOwn(plans, name) ? plans[name] : undefined
     if (known !== undefined) return yield* checked(known)
     const text = yield* Effect.try({
       try: () => readFileSync(name, "utf8"),

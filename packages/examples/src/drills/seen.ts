@@ -55,8 +55,8 @@ export const brokenPromise = (response: Response, millis: number, deadlineMillis
   if (status === 503 && header("retry-after") === null) return "503 without Retry-After"
   if (status >= 400) return undefined
   const degraded = property(property(body, "meta"), "degraded")
-  const labelled = header("degradation") !== null
-  return Array.isArray(degraded) && degraded.length > 0 !== labelled
+  const inBody = Array.isArray(degraded) && degraded.length > 0
+  return inBody !== (header("degradation") !== null)
     ? "the header Degradation and meta.degraded say different things"
     : undefined
 }
