@@ -81,18 +81,17 @@ export const load = async (
 }
 
 /**
- * So many requests, a few at a time, before the first trace: code that is not compiled yet
+ * A few at a time, before the first trace: code that is not compiled yet
  * takes ten times as long, and a service that meets an outage has run for days.
  */
-const warmUpRequests = 600
 const warmUpClients = 6
 
-/** Asks a build until its code is warm. */
-export const warmUp = async (url: string): Promise<void> => {
+/** Asks a build so many times, until its code is warm. */
+export const warmUp = async (url: string, requests: number): Promise<void> => {
   const pool = new Pool(url, { connections: warmUpClients })
   let asked = 0
   const client = async () => {
-    while (asked < warmUpRequests) {
+    while (asked < requests) {
       const { body } = await pool.request({ method: "GET", path: `/page/sku-${asked++ % skus}` })
       await body.dump()
     }

@@ -45,7 +45,7 @@ try {
     const heat = run.filter((trace) => trace.regions === regions)
     if (heat.length === 0) continue
     progress("warming up")
-    const entrants = await enter(downstreams.of, regions)
+    const entrants = await enter(downstreams.of, regions, isShort ? short.warmUpRequests : 600)
     for (let round = 1; round <= rounds; round++) {
       for (const trace of heat) {
         progress(`round ${round} of ${rounds}: ${trace.name}`)

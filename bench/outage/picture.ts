@@ -65,6 +65,7 @@ export const picture = (trace: Trace, results: ReadonlyArray<Result>): string =>
       ? ""
       : `<rect x="${x(phases.faultFrom)}" y="${plot.top}" width="${x(trace.until) - x(phases.faultFrom)}" height="${plot.bottom - plot.top}" fill="#f6e9e9"/><text x="${x(phases.faultFrom) + 6}" y="${plot.bottom - 8}" fill="#995555">the fault</text>`
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="13" fill="#333">
+<title>${trace.name}: what an arrival was worth over time, in each build</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 <text x="${plot.left}" y="24" font-size="16" font-weight="600">${trace.name}: what an arrival was worth</text>
 ${fault}

@@ -28,7 +28,8 @@ export interface Entrant {
 /** Starts the builds, each with its own downstreams, and warms them up. */
 export const enter = async (
   all: ReadonlyMap<BuildName, Downstreams>,
-  regions: boolean
+  regions: boolean,
+  warmUpRequests: number
 ): Promise<ReadonlyArray<Entrant>> => {
   const entrants = await Promise.all(
     [...all].map(async ([name, downstreams]) => {
@@ -37,7 +38,7 @@ export const enter = async (
     })
   )
   for (const { downstreams } of entrants) downstreams.begin({ trace: undefined, startAt: 0, seed: 0 })
-  await Promise.all(entrants.map(({ build }) => warmUp(build.url)))
+  await Promise.all(entrants.map(({ build }) => warmUp(build.url, warmUpRequests)))
   return entrants
 }
 

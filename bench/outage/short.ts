@@ -6,7 +6,8 @@ import type { Result } from "./race.ts"
 export const short = {
   builds: ["failsoft", "cockatiel", "naive"] satisfies ReadonlyArray<BuildName>,
   traces: ["hang", "capacity 30 %"],
-  rounds: 1
+  rounds: 1,
+  warmUpRequests: 200
 } as const
 
 /** Ours may be worth this share of the best peer's goodput at least; what is less is no noise any more. */
