@@ -25,6 +25,8 @@ export interface Applied {
 
 /** One operation: its method, its path as an expression whose groups are the parameters, and what it does. */
 export interface Operation {
+  /** The methods of the contract that ask for it, as plans of faults name them; several make the same request. */
+  readonly serves: readonly [string, ...ReadonlyArray<string>]
   readonly method: string
   readonly path: RegExp
   readonly run: (asked: Asked) => Reply

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { Fault } from "../faults/Fault.ts"
+import { byHand, isOver, type Played } from "../faults/Played.ts"
 import { type Name, names } from "./registry.ts"
 
 /** A downstream process could not be started or told something. */
@@ -31,6 +32,12 @@ export interface Controls {
   readonly setFault: (name: Name, fault: Fault) => Effect.Effect<void, DownstreamFailed>
   readonly clearFault: (name: Name) => Effect.Effect<void, DownstreamFailed>
   readonly faults: () => ReadonlyArray<Active>
+  /** Tells all downstreams to play a plan, from now, instead of what was set by hand; nothing ends the plan. */
+  readonly setPlan: (
+    plan: Pick<Played, "plan" | "seed"> | undefined
+  ) => Effect.Effect<Played | undefined, DownstreamFailed>
+  /** The plan that is played now. */
+  readonly plan: () => Played | undefined
   /** Kills the process with SIGKILL; it stays dead until {@link Controls.restart}, if so told. */
   readonly kill: (name: Name, options?: { readonly stayDead?: boolean }) => Effect.Effect<void>
   /** Starts a dead process again on its old port. */
@@ -77,6 +84,8 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
       const entries = new Map<Name, Entry>()
       let stopped = false
       let told = 0
+      let played: Played | undefined
+      const playing = () => (played === undefined || isOver(played, Date.now()) ? undefined : played)
 
       const entryOf = (name: Name): Entry => {
         const entry = entries.get(name)
@@ -114,7 +123,7 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
           })
         )
 
-      const tell = (entry: Entry, fault: Fault | null): Effect.Effect<void, DownstreamFailed> =>
+      const tell = (entry: Entry, play: Played | null): Effect.Effect<void, DownstreamFailed> =>
         Effect.callback<void, DownstreamFailed>((resume) => {
           const { child } = entry
           // A dead process is told when it lives again.
@@ -128,12 +137,12 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
             )
           }
           child.on("message", onMessage)
-          child.send({ id, fault })
+          child.send({ id, play })
           return Effect.sync(() => child.off("message", onMessage))
         }).pipe(
           Effect.timeoutOrElse({
             duration: replyMillis,
-            orElse: () => Effect.fail(new DownstreamFailed({ message: `${entry.name} did not take its fault` }))
+            orElse: () => Effect.fail(new DownstreamFailed({ message: `${entry.name} did not take its faults` }))
           })
         )
 
@@ -148,7 +157,8 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
           spawn(entry),
           Effect.suspend(() => {
             const active = current(entry)
-            return active === undefined ? Effect.void : tell(entry, remaining(active))
+            const play = active === undefined ? playing() : byHand(entry.name, active.fault, active.since)
+            return play === undefined ? Effect.void : tell(entry, play)
           })
         )
 
@@ -170,8 +180,9 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
         setFault: (name, fault) =>
           Effect.suspend(() => {
             const entry = entryOf(name)
-            entry.active = { downstream: name, fault, since: Date.now() }
-            return tell(entry, fault)
+            const since = Date.now()
+            entry.active = { downstream: name, fault, since }
+            return tell(entry, byHand(name, fault, since))
           }),
         clearFault: (name) =>
           Effect.suspend(() => {
@@ -180,6 +191,21 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
             return tell(entry, null)
           }),
         faults: () => [...entries.values()].flatMap((entry) => current(entry) ?? []),
+        setPlan: (next) =>
+          Effect.suspend(() => {
+            if (next === undefined && playing() === undefined) return Effect.undefined
+            played = next && { ...next, startedAt: Date.now() }
+            const told = played ?? null
+            for (const entry of entries.values()) entry.active = undefined
+            return Effect.as(
+              Effect.forEach(entries.values(), (entry) => tell(entry, told), {
+                concurrency: "unbounded",
+                discard: true
+              }),
+              played
+            )
+          }),
+        plan: playing,
         kill: (name, how) =>
           Effect.callback<void>((resume) => {
             const entry = entryOf(name)
@@ -201,10 +227,6 @@ export const layer = (options: Options): Layer.Layer<Supervisor, DownstreamFaile
 /** The fault of an entry, unless its time is over. */
 const current = ({ active }: Entry): Active | undefined =>
   active?.fault.forMillis !== undefined && Date.now() - active.since >= active.fault.forMillis ? undefined : active
-
-/** The fault for a process that comes back while it lasts: only for the time that is left. */
-const remaining = ({ fault, since }: Active): Fault =>
-  fault.forMillis === undefined ? fault : { ...fault, forMillis: Math.max(1, fault.forMillis - (Date.now() - since)) }
 
 const why = ({ name, port }: Entry, reason: string) =>
   /^(EEXIST|ENOTDIR|EACCES|EROFS|ENOENT|EPERM)$/.test(reason)

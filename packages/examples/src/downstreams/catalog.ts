@@ -15,6 +15,7 @@ export const make = (): Downstream => ({
   applied: () => [],
   operations: [
     {
+      serves: ["show", "price"],
       method: "GET",
       path: /^\/products\/([^/]+)$/,
       run: ({ params: [sku = ""] }) => {
@@ -25,6 +26,7 @@ export const make = (): Downstream => ({
       }
     },
     {
+      serves: ["list"],
       method: "GET",
       path: /^\/products$/,
       run: ({ query }) => {

@@ -12,6 +12,7 @@ export const make = (): Downstream => ({
   applied: () => [],
   operations: [
     {
+      serves: ["verify"],
       method: "POST",
       path: /^\/verify$/,
       run: ({ body }) =>

@@ -55,6 +55,7 @@ export const make = (folder: string | undefined): Downstream => {
         .map((line): Applied => ({ at: line.at, operation: line.operation, idempotencyKey: line.key })),
     operations: [
       {
+        serves: ["stock"],
         method: "GET",
         path: /^\/stock\/([^/]+)$/,
         run: ({ params: [sku = ""] }) => {
@@ -65,6 +66,7 @@ export const make = (folder: string | undefined): Downstream => {
         }
       },
       {
+        serves: ["reserve"],
         method: "POST",
         path: /^\/reservations$/,
         run: ({ body, idempotencyKey: key }) => {
@@ -90,6 +92,7 @@ export const make = (folder: string | undefined): Downstream => {
         }
       },
       {
+        serves: ["release"],
         method: "DELETE",
         path: /^\/reservations\/([^/]+)$/,
         run: ({ params: [key = ""] }) => {

@@ -4,12 +4,16 @@
  *
  *     main.ts NAME PORT [FOLDER]
  */
+import { Player } from "@failsoft/core/testing/faults"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import { Fault } from "../faults/Fault.ts"
+import * as Scope from "effect/Scope"
+import { Played } from "../faults/Played.ts"
 import { start } from "./FaultyServer.ts"
 import { make, resolve } from "./registry.ts"
 
-const Told = Schema.Struct({ id: Schema.Int, fault: Schema.NullOr(Fault) })
+const Told = Schema.Struct({ id: Schema.Int, play: Schema.NullOr(Played) })
 
 const tell = (message: object) => process.send?.(message)
 
@@ -25,18 +29,31 @@ process.on("disconnect", () => process.exit(0))
 process.on("SIGINT", () => {})
 process.on("SIGTERM", () => {})
 
-try {
-  const server = await start(name, make(name, folder), Number(port))
+const begun = Effect.gen(function* () {
+  // It lives as long as the process.
+  const scope = yield* Scope.make()
+  const downstream = yield* Effect.try({ try: () => make(name, folder), catch: (error) => error })
+  return yield* Scope.provide(start(name, downstream, Number(port)), scope)
+})
+
+const codeOf = (error: unknown): string =>
+  typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error)
+
+const exit = await Effect.runPromiseExit(Effect.mapError(begun, codeOf))
+if (Exit.isSuccess(exit)) {
+  const server = exit.value
   process.on("message", (message) => {
-    const { id, fault } = Schema.decodeUnknownSync(Told)(message)
-    server.setFault(fault ?? undefined).then(
+    const { id, play } = Schema.decodeUnknownSync(Told)(message)
+    const player = play === null ? Effect.undefined : Player.start(play.plan, play)
+    Effect.runPromise(Effect.flatMap(player, server.play)).then(
       () => tell({ done: id }),
       (error) => tell({ done: id, error: String(error) })
     )
   })
   tell({ ready: server.port })
-} catch (error) {
-  const failed = typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error)
+} else {
+  const [reason] = exit.cause.reasons
+  const failed = reason?._tag === "Fail" ? reason.error : String(exit.cause)
   // The parent must hear it before the channel closes.
   process.send?.({ failed }, undefined, undefined, () => process.exit(1))
 }

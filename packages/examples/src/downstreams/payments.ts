@@ -31,6 +31,7 @@ export const make = (folder: string | undefined): Downstream => {
         .map((line): Applied => ({ at: line.at, operation: "charge", idempotencyKey: line.key, amount: line.amount })),
     operations: [
       {
+        serves: ["charge"],
         method: "POST",
         path: /^\/charges$/,
         run: ({ body, idempotencyKey: key }) => {
@@ -57,6 +58,7 @@ export const make = (folder: string | undefined): Downstream => {
         }
       },
       {
+        serves: ["status"],
         method: "GET",
         path: /^\/charges\/([^/]+)$/,
         run: ({ params: [key = ""] }) => {

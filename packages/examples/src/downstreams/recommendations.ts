@@ -1,5 +1,5 @@
 /** What else a customer may like: a fixed choice per customer. */
-import { Draw } from "@failsoft/core/testing"
+import { Draw } from "@failsoft/core/testing/faults"
 import type { Downstream } from "./Operation.ts"
 
 /** Makes the recommendations downstream. */
@@ -7,6 +7,7 @@ export const make = (): Downstream => ({
   applied: () => [],
   operations: [
     {
+      serves: ["forUser"],
       method: "GET",
       path: /^\/for\/([^/]+)$/,
       run: ({ params: [user = ""] }) => ({

@@ -45,3 +45,21 @@ export const make = (name: Name, folder: string | undefined): Downstream => {
       return Shipping.make(name)
   }
 }
+
+/** Of how many downstreams a name is one: itself, and what it is a region of. */
+const namesOf = (name: Name): ReadonlyArray<string> => {
+  const [whole = name] = name.split(".")
+  return whole === name ? [name] : [name, whole]
+}
+
+const operations = names.map((name) => ({ name, operations: make(name, undefined).operations }))
+
+/** The methods of each downstream, as plans of faults name them. */
+export const methods: Readonly<Record<string, ReadonlyArray<string>>> = Object.fromEntries(
+  operations.map((of) => [of.name, of.operations.flatMap(({ serves }) => serves)])
+)
+
+/** Methods that nobody can tell apart by their requests. */
+export const shared = operations.flatMap((of) =>
+  of.operations.flatMap(({ serves }) => (serves.length > 1 ? [{ downstreams: namesOf(of.name), serves }] : []))
+)

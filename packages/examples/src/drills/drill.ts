@@ -1,10 +1,8 @@
 /** A drill from its first request to its verdict. */
-import { Draw, Fault as Kit } from "@failsoft/core/testing"
+import { Draw, type Fault, Player } from "@failsoft/core/testing/faults"
+import { FaultServer } from "@failsoft/http/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import { Fault } from "../faults/Fault.ts"
-import * as plans from "./plans.ts"
 import { brokenPromise, gradeOf, orderIdOf, type Response, reasonOf, type Seen } from "./seen.ts"
 import type { Shop } from "./shop.ts"
 import * as table from "./table.ts"
@@ -13,7 +11,7 @@ import { type Finding, judge } from "./verdict.ts"
 
 /** How a drill is run; times in milliseconds. */
 export interface Options {
-  readonly plan: Kit.Plan
+  readonly plan: Fault.Plan
   /** Requests per second, and how many of them come at once every two seconds. */
   readonly perSecond: number
   readonly seed: number
@@ -41,8 +39,6 @@ const burstEvery = 2000
 const burst = 5
 const warmMillis = 2000
 
-const decodeFault = Schema.decodeUnknownEffect(Fault)
-
 /** Runs it. Whatever happens, the faults are taken away again. */
 export const run = (shop: Shop, options: Options) =>
   Effect.gen(function* () {
@@ -53,64 +49,79 @@ export const run = (shop: Shop, options: Options) =>
       })
     }
     const { plan, print } = options
-    const targets = [...new Set(plans.steps(plan).map(({ target }) => target))]
-    yield* Effect.addFinalizer(() =>
-      Effect.forEach(targets, (target) => Effect.ignore(shop.clearFault(target)), { discard: true })
-    )
+    yield* Effect.addFinalizer(() => Effect.ignore(shop.clearPlan))
     print(`warming up for ${warmMillis / 1000} s`)
-    yield* traffic(shop, options, warmMillis, () => {})
+    yield* traffic(shop, { ...options, plan: { faults: [] } }, warmMillis, () => {})
     print(table.head)
     const seen: Array<Seen> = []
-    const length = Math.min(options.mostMillis, plans.endOf(plan) + options.recoveryMillis + lookMillis)
+    const faultsEndAt = Player.endOf(plan)
+    const length = Math.min(options.mostMillis, faultsEndAt + options.recoveryMillis + lookMillis)
+    yield* shop.setPlan(plan, options.seed)
     const startedAt = yield* Clock.currentTimeMillis
-    const faults = yield* Effect.forkScoped(steer(shop, plan))
+    const circuits = yield* sampled(shop, startedAt)
     const ended = yield* Effect.raceFirst(
       Effect.as(
         traffic(shop, options, length, (one) => void seen.push(one)),
         "ran to its end" as const
       ),
-      Effect.as(watch(seen, options, startedAt), "stopped by its abort condition" as const)
+      Effect.as(watch(seen, circuits, options, startedAt), "stopped by its abort condition" as const)
     )
-    yield* Effect.sync(() => faults.interruptUnsafe())
-    yield* Effect.forEach(targets, (target) => shop.clearFault(target), { discard: true })
+    yield* shop.clearPlan
     const charges = yield* shop.charges
-    const promises = { faultsEndAt: plans.endOf(plan), recoveryMillis: options.recoveryMillis }
+    const promises = { faultsEndAt, recoveryMillis: options.recoveryMillis }
     const outcome: Outcome = { ended, seen, findings: judge(seen, charges, promises) }
     return outcome
   }).pipe(Effect.scoped)
 
-/** Begins and ends each fault at its time. */
-const steer = (shop: Shop, plan: Kit.Plan) =>
+/** The circuits that are not closed, by the second at whose end they were looked at. */
+const sampled = (shop: Shop, startedAt: number) =>
   Effect.gen(function* () {
-    let now = 0
-    for (const { at, fault, target } of plans.steps(plan)) {
-      yield* Effect.sleep(at - now)
-      now = at
-      if (fault === undefined) yield* shop.clearFault(target)
-      else yield* Effect.flatMap(decodeFault(fault), (of) => shop.setFault(target, of))
-    }
+    const circuits = new Map<number, ReadonlyArray<string>>()
+    const look = Effect.gen(function* () {
+      for (let nth = 0; ; nth++) {
+        const now = yield* Clock.currentTimeMillis
+        yield* Effect.sleep(Math.max(0, startedAt + (nth + 1) * 1000 - now))
+        // Whoever cannot be asked is missing from one line, and no reason to end a drill.
+        circuits.set(nth, yield* Effect.orElseSucceed(shop.circuits, () => []))
+      }
+    })
+    yield* Effect.forkScoped(look)
+    return circuits
   })
 
 /** Prints each second once its answers are in, and ends where too many of them failed for too long. */
-const watch = (seen: ReadonlyArray<Seen>, options: Options, startedAt: number) =>
+const watch = (
+  seen: ReadonlyArray<Seen>,
+  circuits: ReadonlyMap<number, ReadonlyArray<string>>,
+  options: Options,
+  startedAt: number
+) =>
   Effect.gen(function* () {
     let bad = 0
     for (let nth = 0; bad < options.abortSeconds; nth++) {
       const now = yield* Clock.currentTimeMillis
       yield* Effect.sleep(Math.max(0, startedAt + (nth + 1) * 1000 + answerMillis - now))
       const due = seen.filter(({ at }) => at >= nth * 1000 && at < (nth + 1) * 1000)
-      options.print(table.line(nth, due, during(options.plan, nth * 1000)))
+      options.print(table.line(nth, due, during(options.plan, nth * 1000), circuits.get(nth) ?? []))
       const failed = due.filter(({ grade }) => grade === "failed").length
-      bad = due.length > 0 && failed / due.length >= options.abortShare ? bad + 1 : 0
+      const waited = due.filter(({ grade }) => grade !== "gone").length
+      bad = waited > 0 && failed / waited >= options.abortShare ? bad + 1 : 0
     }
     options.print(`stopped: for ${bad} s in a row at least ${options.abortShare * 100} % of the requests failed`)
   })
 
 /** The faults at a time, as `hang catalog.eu`. */
-const during = (plan: Kit.Plan, at: number): ReadonlyArray<string> =>
-  plan.faults
-    .filter(({ from, until }) => from <= at && at < until)
-    .map(({ kind, target }) => `${kind} ${typeof target === "string" ? target : target.join("+")}`)
+const during = ({ disturbances = [], faults }: Fault.Plan, at: number): ReadonlyArray<string> => [
+  ...faults
+    .filter(({ from, recoverMillis = 0, until }) => from <= at && at < until + recoverMillis)
+    .map(
+      ({ first, kind, target, until }) =>
+        `${at < until ? "" : "fading "}${kind} ${typeof target === "string" ? target : target.join("+")}${first === undefined ? "" : ` (first ${first})`}`
+    ),
+  ...disturbances.flatMap((of) =>
+    of.kind === "abort" && of.from <= at && at < of.until ? [`abort ${of.percent} %`] : []
+  )
+]
 
 /** Open-loop traffic: each request leaves when it is due, whatever became of those before. */
 const traffic = (shop: Shop, options: Options, forMillis: number, tell: (seen: Seen) => void) =>
@@ -124,21 +135,46 @@ const traffic = (shop: Shop, options: Options, forMillis: number, tell: (seen: S
     dues.sort((a, b) => a - b)
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const fibers = []
         for (const [nth, at] of dues.entries()) {
           const now = yield* Clock.currentTimeMillis
           if (startedAt + at > now) yield* Effect.sleep(startedAt + at - now)
           const sku = `sku-${of.between(1, 50)}`
           const orders = of.chance(0.2)
           const key = `drill-${startedAt}-${options.seed}-${nth}`
-          const asked = orders ? shop.order(key, sku) : shop.page(sku)
-          fibers.push(yield* Effect.forkScoped(observed(asked, orders ? "order" : "page", startedAt, at, tell)))
+          // By its number the far end draws what the simulator draws for this request.
+          const trace = FaultServer.traceparent(nth, startedAt)
+          const asked = orders ? shop.order(trace, key, sku) : shop.page(trace, sku)
+          const leavesAfter = Player.leavesAfter(options.plan, options.seed, { id: nth, at })
+          const endpoint = orders ? "order" : "page"
+          yield* Effect.forkScoped(
+            leavesAfter === undefined
+              ? observed(asked, endpoint, startedAt, at, tell)
+              : Effect.raceFirst(
+                  observed(asked, endpoint, startedAt, at, tell),
+                  Effect.andThen(Effect.sleep(leavesAfter), gone(endpoint, at, leavesAfter, tell))
+                )
+          )
         }
         // Those that are still on their way.
         yield* Effect.sleep(answerMillis)
       })
     )
   })
+
+/** A caller who did not wait. */
+const gone = (endpoint: Seen["endpoint"], at: number, millis: number, tell: (seen: Seen) => void) =>
+  Effect.sync(() =>
+    tell({
+      at,
+      endpoint,
+      grade: "gone",
+      status: 0,
+      millis,
+      broken: undefined,
+      reason: undefined,
+      orderId: undefined
+    })
+  )
 
 const observed = (
   asked: Effect.Effect<Response, NoTarget>,

@@ -13,7 +13,7 @@ const usage = `npm run drill -- <plan> [options]
   <plan>            ${Object.keys(plans.plans).join(", ")}, or a file
   --url --admin     the ports of a storefront that runs; else one is started for the drill
   --rate 20         requests per second
-  --seed 1          which products and orders are asked for
+  --seed 1          which products and orders are asked for, and whom a share of faults meets
   --most 120        seconds after which it ends in any case
   --abort 0.95      it ends where so large a share failed ...
   --abort-for 10    ... for so many seconds in a row

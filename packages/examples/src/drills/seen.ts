@@ -1,6 +1,6 @@
 /** One request of a drill and what became of it. */
 
-/** How good an answer was: `fresh`, a degraded quality, `final` (a permanent error, such as sold out), or `failed`. */
+/** How good an answer was: `fresh`, a degraded quality, `final` (a permanent error, such as sold out), `failed`, or `gone` (its caller did not wait). */
 export type Grade = string
 
 /** A request, counted from the moment at which it was due. */

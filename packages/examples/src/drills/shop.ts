@@ -1,6 +1,6 @@
 /** What a drill asks of the storefront: pages, orders, faults, and what the far end has done. */
+import type { Fault } from "@failsoft/core/testing/faults"
 import * as Effect from "effect/Effect"
-import type * as Fault from "../faults/Fault.ts"
 import type { Response } from "./seen.ts"
 import { NoTarget, type Target } from "./target.ts"
 
@@ -45,19 +45,34 @@ export const at = ({ admin, api }: Target, token: string | undefined) => {
           )
     )
   return {
-    page: (sku: string) => sent(`${api}/products/${sku}`),
-    order: (key: string, sku: string) =>
+    page: (traceparent: string, sku: string) => sent(`${api}/products/${sku}`, { headers: { traceparent } }),
+    order: (traceparent: string, key: string, sku: string) =>
       sent(`${api}/orders`, {
         method: "POST",
-        headers: { ...json, authorization: "Bearer demo-alice", "idempotency-key": `"${key}"` },
+        headers: { ...json, traceparent, authorization: "Bearer demo-alice", "idempotency-key": `"${key}"` },
         body: JSON.stringify({ items: [{ sku, quantity: 1 }], card: "4111-1111-1111-1111" })
       }),
-    faults: Effect.map(operated("/admin/faults"), (body) =>
-      listOf(body, "faults").map((of) => String(field(of, "downstream")))
+    /** Whose faults are active: downstreams by hand, or those of a plan. */
+    faults: Effect.gen(function* () {
+      const byHand = listOf(yield* operated("/admin/faults"), "faults").map((of) => String(field(of, "downstream")))
+      const plan = field(yield* operated("/admin/fault-plan"), "plan")
+      return typeof plan === "object" && plan !== null ? [...byHand, "a plan"] : byHand
+    }),
+    setPlan: (plan: Fault.Plan, seed: number) =>
+      operated("/admin/fault-plan", { method: "PUT", body: JSON.stringify({ plan, seed }) }),
+    clearPlan: operated("/admin/fault-plan", { method: "DELETE" }),
+    /** The circuits that are not closed, as `payments/charge open`. */
+    circuits: Effect.map(operated("/admin/downstreams"), (body) =>
+      listOf(body, "downstreams").flatMap((downstream) =>
+        listOf(downstream, "methods").flatMap((method) =>
+          valuesOf(field(method, "state")).flatMap((state) => {
+            const circuit = field(state, "circuit")
+            const name = `${String(field(downstream, "name"))}/${String(field(method, "name"))}`
+            return typeof circuit === "string" && circuit !== "closed" ? [`${name} ${circuit}`] : []
+          })
+        )
+      )
     ),
-    setFault: (target: string, fault: Fault.Fault) =>
-      operated(`/admin/faults/${target}`, { method: "PUT", body: JSON.stringify(fault) }),
-    clearFault: (target: string) => operated(`/admin/faults/${target}`, { method: "DELETE" }),
     /** How often each order was charged, as the payments themselves say. */
     charges: Effect.gen(function* () {
       const all = listOf(yield* operated("/admin/downstreams"), "downstreams")
@@ -87,3 +102,6 @@ const listOf = (of: unknown, name: string): ReadonlyArray<unknown> => {
   const list = field(of, name)
   return Array.isArray(list) ? list : []
 }
+
+const valuesOf = (of: unknown): ReadonlyArray<unknown> =>
+  typeof of === "object" && of !== null ? Object.values(of) : []

@@ -11,7 +11,8 @@ export const grades = [
   "substituted",
   "omitted",
   "final",
-  "failed"
+  "failed",
+  "gone"
 ] as const
 
 /** The head of the table. */
@@ -20,11 +21,16 @@ export const head: string = [
   " asked",
   ...grades.map((grade) => grade.padStart(11)),
   "   p99 ms",
-  "  faults"
+  "  faults; circuits that are not closed"
 ].join("")
 
-/** One second: what was due in it, and the faults of that time. */
-export const line = (nth: number, seen: ReadonlyArray<Seen>, faults: ReadonlyArray<string>): string => {
+/** One second: what was due in it, the faults of that time, and the circuits at its end. */
+export const line = (
+  nth: number,
+  seen: ReadonlyArray<Seen>,
+  faults: ReadonlyArray<string>,
+  circuits: ReadonlyArray<string>
+): string => {
   const millis = seen.map((of) => of.millis).sort((a, b) => a - b)
   const p99 = millis[Math.min(millis.length - 1, Math.floor(millis.length * 0.99))] ?? 0
   return [
@@ -35,6 +41,7 @@ export const line = (nth: number, seen: ReadonlyArray<Seen>, faults: ReadonlyArr
       return (count === 0 ? "." : String(count)).padStart(11)
     }),
     Math.round(p99).toString().padStart(9),
-    faults.length === 0 ? "" : `  ${faults.join(", ")}`
+    faults.length === 0 && circuits.length === 0 ? "" : `  ${faults.join(", ")}`,
+    circuits.length === 0 ? "" : `; ${circuits.join(", ")}`
   ].join("")
 }

@@ -34,7 +34,7 @@ const finding = (promise: string, broken: ReadonlyArray<string>, well: string): 
 export const judge = (seen: ReadonlyArray<Seen>, charges: Charges, promises: Promises): ReadonlyArray<Finding> => {
   const { faultsEndAt, recoveryMillis } = promises
   const confirmed = seen.flatMap(({ orderId }) => orderId ?? [])
-  const isWhole = ({ grade }: Seen) => grade === "fresh" || grade === "final"
+  const isWhole = ({ grade }: Seen) => grade === "fresh" || grade === "final" || grade === "gone"
   const late = seen.filter((of) => of.at >= faultsEndAt + recoveryMillis && !isWhole(of))
   const after = seen.filter(({ at }) => at >= faultsEndAt)
   const lastBad = Math.max(faultsEndAt, ...after.filter((of) => !isWhole(of)).map(({ at }) => at))

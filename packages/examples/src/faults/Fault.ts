@@ -2,7 +2,7 @@
  * A fault that a downstream is given by hand: the kinds of the test kit, in the same
  * words, with `forMillis` after which it ends by itself.
  */
-import { Fault as Kinds } from "@failsoft/core/testing"
+import { Fault as Kinds } from "@failsoft/core/testing/faults"
 import * as Schema from "effect/Schema"
 
 /** Every kind of fault, by its `kind`; `forMillis` ends it by itself. */

@@ -1,4 +1,5 @@
 /** The admin API: the downstreams and their settings, and the faults that they are given by hand. */
+import { Fault as Kit } from "@failsoft/core/testing/faults"
 import { Admin, Problem } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -9,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { names, resolve } from "../downstreams/registry.ts"
 import { type Controls, type DownstreamFailed, Supervisor } from "../downstreams/Supervisor.ts"
 import { Fault } from "../faults/Fault.ts"
+import { problemsOf } from "../faults/playable.ts"
 import { descriptions, regions } from "./clients.ts"
 import type { Settings } from "./settings.ts"
 
@@ -70,6 +72,60 @@ const shown = Effect.gen(function* () {
   return json({ faults: given })
 })
 
+const Asked = Schema.Struct({ plan: Kit.Plan, seed: Schema.optionalKey(Schema.Int) })
+
+const malformedPlan = (detail: string) =>
+  Problem.make({ status: 400, reason: "MALFORMED_PLAN", detail: detail.replace(/\s+/g, " ").slice(0, 1000) })
+
+const askedPlan = Effect.gen(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const body = yield* request.json
+  const asked = yield* Effect.mapError(
+    Schema.decodeUnknownEffect(Asked, { onExcessProperty: "error" })(body),
+    ({ message }) => malformedPlan(message)
+  )
+  const problems = problemsOf(asked.plan)
+  return problems.length === 0 ? asked : yield* malformedPlan(problems.join("; "))
+})
+
+/** By hand or by a plan: nobody could say what a mixture of both means. */
+const busy = (detail: string) => Problem.make({ status: 409, reason: "FAULTS_ACTIVE", detail, retryable: false })
+
+const shownPlan = Effect.gen(function* () {
+  const supervisor = yield* Supervisor
+  const played = supervisor.plan()
+  return json({
+    plan: played?.plan ?? null,
+    ...(played === undefined ? {} : { seed: played.seed, since: new Date(played.startedAt).toISOString() })
+  })
+})
+
+/** `GET`, `PUT` and `DELETE /admin/fault-plan`: a whole plan for all downstreams, from now. */
+const plans = Layer.mergeAll(
+  HttpRouter.add("GET", "/admin/fault-plan", shownPlan),
+  HttpRouter.add(
+    "PUT",
+    "/admin/fault-plan",
+    Effect.gen(function* () {
+      const supervisor = yield* Supervisor
+      const { plan, seed = 1 } = yield* askedPlan
+      const byHand = supervisor.faults().map(({ downstream }) => downstream)
+      if (byHand.length > 0) return yield* busy(`faults are set by hand, of ${byHand.join(", ")}: end them first`)
+      yield* Effect.mapError(supervisor.setPlan({ plan, seed }), failed)
+      return yield* shownPlan
+    }).pipe(Effect.catchTag("Problem", Problem.raise))
+  ),
+  HttpRouter.add(
+    "DELETE",
+    "/admin/fault-plan",
+    Effect.gen(function* () {
+      const supervisor = yield* Supervisor
+      yield* Effect.mapError(supervisor.setPlan(undefined), failed)
+      return yield* shownPlan
+    }).pipe(Effect.catchTag("Problem", Problem.raise))
+  )
+)
+
 /** `GET /admin/faults`, `PUT` and `DELETE /admin/faults/:downstream`. */
 const faults = Layer.mergeAll(
   HttpRouter.add("GET", "/admin/faults", shown),
@@ -80,6 +136,9 @@ const faults = Layer.mergeAll(
       const supervisor = yield* Supervisor
       const servers = yield* named
       const fault = yield* asked
+      if (supervisor.plan() !== undefined) {
+        return yield* busy("a plan of faults is played: end it first (DELETE /admin/fault-plan)")
+      }
       yield* Effect.forEach(servers, (name) => Effect.mapError(supervisor.setFault(name, fault), failed))
       return yield* shown
     }).pipe(Effect.catchTag("Problem", Problem.raise))
@@ -105,8 +164,9 @@ export const layer = ({ adminHost, adminToken }: Settings) =>
       // A region stands behind the downstream that it is one of.
       const read = () =>
         ofRings().flatMap((of) => [of, ...ofRegions().filter(({ name }) => name.startsWith(`${of.name}.`))])
-      return Layer.merge(
+      return Layer.mergeAll(
         faults,
+        plans,
         Admin.layer({
           host: adminHost,
           token: adminToken,
