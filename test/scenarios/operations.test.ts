@@ -223,6 +223,35 @@ describe("a running storefront", () => {
     assert.isAtMost(Number(charge?.timeoutMillis), 600)
   })
 
+  it("plays a whole plan for all downstreams, unless faults are set by hand, and the other way round", async () => {
+    const plan = { faults: [{ kind: "down", target: "recommendations", from: 0, until: 60_000 }] }
+    const admin = (method: string, path: string, body?: unknown) =>
+      ask(`${shop.admin}/admin/${path}`, { method, headers: json, body: JSON.stringify(body) })
+    const put = (body: unknown) => admin("PUT", "fault-plan", body)
+    assert.isNull((await admin("GET", "fault-plan")).body["plan"])
+
+    await shop.setFault("inventory", { kind: "latency", millis: 1 })
+    assert.deepInclude((await put({ plan })).body, { status: 409, reason: "FAULTS_ACTIVE" })
+    await shop.clearFault("inventory")
+
+    const played = await put({ plan, seed: 3 })
+    assert.deepInclude(played.body, { plan, seed: 3 })
+    assert.match(String((await shop.page("sku-1")).headers.get("degradation")), /^recommendations;quality=/)
+    const byHand = await admin("PUT", "faults/inventory", { kind: "down" })
+    assert.deepInclude(byHand.body, { status: 409, reason: "FAULTS_ACTIVE" })
+    assert.isNull((await admin("DELETE", "fault-plan")).body["plan"])
+
+    const unknown = { faults: [{ kind: "down", target: "recommender", from: 0, until: 1 }] }
+    for (const body of [{ plan: unknown }, { plan: { faults: [{ kind: "meteor" }] } }, {}, { plan, sead: 1 }]) {
+      assert.deepInclude((await put(body)).body, { status: 400, reason: "MALFORMED_PLAN" }, JSON.stringify(body))
+    }
+    await until(
+      "the page is whole again",
+      10_000,
+      async () => (await shop.page("sku-1")).headers.get("degradation") === null
+    )
+  })
+
   it("closes the socket of a call that it gives up", async () => {
     await shop.setFault("recommendations", { kind: "hang" })
     await shop.page("sku-9")

@@ -73,7 +73,8 @@ const metaQuality = ({
   readonly meta: { readonly degraded: ReadonlyArray<Pick<Journal.Entry, "quality">> }
 }) => Answer.worst(meta.degraded.map(({ quality }) => quality))
 
-const sku = ({ nth }: Traffic.Request) => `sku-${(nth % 40) + 1}`
+/** What a request asks for. */
+export const sku = ({ nth }: Pick<Traffic.Request, "nth">) => `sku-${(nth % 40) + 1}`
 
 const page = Traffic.make("GET /products/:sku", (of) => productPage.show(sku(of)), {
   judge: metaQuality,
@@ -91,14 +92,19 @@ const quotes = Traffic.make(
   { judge: metaQuality, judgeError: judgeProblem }
 )
 
+/** An order; one in ten has a card that is declined. */
+export const orderOf = (of: Traffic.Request) => ({
+  items: [{ sku: sku(of), quantity: 1 }],
+  card: of.draw("card") < 0.1 ? declinedCard : "4111-1111-1111-1111"
+})
+
 const order = Traffic.make(
   "POST /orders",
   (of) =>
     Effect.gen(function* () {
       const customerId = yield* authenticate("Bearer demo-alice")
       const orders = yield* Orders.Orders
-      const card = of.draw("card") < 0.1 ? declinedCard : "4111-1111-1111-1111"
-      return yield* orders.place(customerId, `key-${of.nth}`, { items: [{ sku: sku(of), quantity: 1 }], card })
+      return yield* orders.place(customerId, `key-${of.nth}`, orderOf(of))
     }),
   {
     judge: (placed) =>

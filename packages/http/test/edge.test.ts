@@ -33,6 +33,14 @@ const routes = Layer.mergeAll(
     "/hang",
     Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
   ),
+  HttpRouter.add(
+    "GET",
+    "/trace",
+    Effect.map(
+      Effect.orElseSucceed(Effect.currentParentSpan, () => undefined),
+      (span) => HttpServerResponse.jsonUnsafe({ trace: span?.traceId ?? null })
+    )
+  ),
   HttpRouter.add("GET", "/die", Effect.die(new Error("a secret"))),
   HttpRouter.add("GET", "/down", Problem.orRaise(Effect.fail(unavailable))),
   HttpRouter.add("GET", "/bare", Effect.succeed(HttpServerResponse.empty({ status: 403 }))),
@@ -103,6 +111,18 @@ describe("the edge", () => {
     Effect.gen(function* () {
       const seen = yield* ask(`${yield* server}/hello`)
       assert.deepInclude(seen, { status: 200, body: "hello", degradation: null })
+    })
+  )
+
+  it.live("goes on with the trace of its caller, though nobody exports spans", () =>
+    Effect.gen(function* () {
+      const url = `${yield* server}/trace`
+      const traceId = "0123456789abcdef0123456789abcdef"
+      const traced = (traceparent: string) =>
+        Effect.map(ask(url, { headers: { traceparent } }), ({ body }) => body.trace)
+      assert.strictEqual(yield* traced(`00-${traceId}-0123456789abcdef-01`), traceId)
+      assert.isNull(yield* traced("nonsense"))
+      assert.isNull((yield* ask(url)).body.trace)
     })
   )
 

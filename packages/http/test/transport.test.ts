@@ -5,6 +5,7 @@ import * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
 import { answer, type Behaviour, calls, callsByUndici, serve } from "./kit.ts"
 
 const item = { id: "a b/c" }
@@ -243,6 +244,21 @@ describe.each([
       yield* Effect.withSpan(twice, "request")
       assert.match(String(seen[0]), /^[0-9a-f]{32}$/)
       assert.strictEqual(seen[0], seen[1])
+    })
+  )
+
+  it.live("passes the trace of its caller on where it has no span of its own", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const { url } = yield* serve((request, response) => {
+        seen.push(String(request.headers["traceparent"]).split("-")[1] ?? "")
+        good(request, response)
+      })
+      const shop = yield* calls(url)
+      const traceId = "0123456789abcdef0123456789abcdef"
+      const parent = Tracer.externalSpan({ traceId, spanId: "0123456789abcdef", sampled: false })
+      yield* Effect.withParentSpan(shop.get(item), parent)
+      assert.deepEqual(seen, [traceId])
     })
   )
 

@@ -10,6 +10,7 @@ export const make = (carrier: string): Downstream => ({
   applied: () => [],
   operations: [
     {
+      serves: ["quote"],
       method: "GET",
       path: /^\/quotes\/([^/]+)$/,
       run: ({ params: [sku = ""], query }) => {

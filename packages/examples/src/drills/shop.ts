@@ -61,18 +61,8 @@ export const at = ({ admin, api }: Target, token: string | undefined) => {
     setPlan: (plan: Fault.Plan, seed: number) =>
       operated("/admin/fault-plan", { method: "PUT", body: JSON.stringify({ plan, seed }) }),
     clearPlan: operated("/admin/fault-plan", { method: "DELETE" }),
-    /** The circuits that are not closed, as `payments/charge open`. */
-    circuits: Effect.map(operated("/admin/downstreams"), (body) =>
-      listOf(body, "downstreams").flatMap((downstream) =>
-        listOf(downstream, "methods").flatMap((method) =>
-          valuesOf(field(method, "state")).flatMap((state) => {
-            const circuit = field(state, "circuit")
-            const name = `${String(field(downstream, "name"))}/${String(field(method, "name"))}`
-            return typeof circuit === "string" && circuit !== "closed" ? [`${name} ${circuit}`] : []
-          })
-        )
-      )
-    ),
+    /** The circuits that are not closed, as `payments/charge open`, or `catalog.eu open` where all of it is. */
+    circuits: Effect.map(operated("/admin/downstreams"), (body) => listOf(body, "downstreams").flatMap(circuitsOf)),
     /** How often each order was charged, as the payments themselves say. */
     charges: Effect.gen(function* () {
       const all = listOf(yield* operated("/admin/downstreams"), "downstreams")
@@ -105,3 +95,18 @@ const listOf = (of: unknown, name: string): ReadonlyArray<unknown> => {
 
 const valuesOf = (of: unknown): ReadonlyArray<unknown> =>
   typeof of === "object" && of !== null ? Object.values(of) : []
+
+const circuitsOf = (downstream: unknown): ReadonlyArray<string> => {
+  const name = String(field(downstream, "name"))
+  const all = listOf(downstream, "methods").flatMap((method) =>
+    valuesOf(field(method, "state")).flatMap((state) => {
+      const circuit = field(state, "circuit")
+      return typeof circuit === "string" ? [{ method: String(field(method, "name")), circuit }] : []
+    })
+  )
+  const [first, ...others] = all
+  if (first === undefined || all.every(({ circuit }) => circuit === "closed")) return []
+  return others.length > 0 && others.every(({ circuit }) => circuit === first.circuit)
+    ? [`${name} ${first.circuit}`]
+    : all.flatMap(({ circuit, method }) => (circuit === "closed" ? [] : [`${name}/${method} ${circuit}`]))
+}

@@ -84,8 +84,8 @@ const Kept = ({ dataDir }: Settings) =>
 /** What the rings tell, as log lines: refusals, circuits, degraded answers, changed settings. */
 const Told = SignalLog.layer().pipe(Layer.provideMerge(Signal.layer))
 
-/** The service as the settings say; `onUp` is told the ports once both servers answer. */
-export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
+/** The service on downstreams that somebody else has started; `onUp` is told the ports once both servers answer. */
+export const layerOn = (settings: Settings, onUp: (bound: Settings) => void) =>
   Layer.suspend(() => {
     let { port, adminPort } = settings
     const servers = Layer.mergeAll(
@@ -115,7 +115,6 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
     Layer.provide(Kept(settings)),
     Layer.provide(Knobs(settings)),
     Layer.provide(Told),
-    Layer.provide(Supervisor.layer({ basePort: settings.downstreamPort, folder: settings.dataDir })),
     Layer.provide(
       Layer.mergeAll(
         NodeServices.layer,
@@ -123,4 +122,10 @@ export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
         HttpPlatform.layer.pipe(Layer.provide([NodeServices.layer, Etag.layer]))
       )
     )
+  )
+
+/** The service with its downstreams, as the settings say. */
+export const layer = (settings: Settings, onUp: (bound: Settings) => void) =>
+  layerOn(settings, onUp).pipe(
+    Layer.provide(Supervisor.layer({ basePort: settings.downstreamPort, folder: settings.dataDir }))
   )

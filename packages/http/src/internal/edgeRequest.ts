@@ -15,7 +15,10 @@ import type * as Fiber from "effect/Fiber"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpTraceContext from "effect/http/HttpTraceContext"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Tracer from "effect/Tracer"
 import * as Caching from "../Caching.ts"
 import * as Degraded from "../Degraded.ts"
 import type { DrainSwitch } from "../Drain.ts"
@@ -73,7 +76,7 @@ export class EdgeRequest implements Deadline.Alarm {
     const at = Math.min(this.fiber.getRef(Deadline.Deadline), now + this.millis)
     // As the router does; the enclosing request restores it.
     this.fiber.setContext(
-      this.fiber.context.pipe(
+      inTrace(this.fiber.context, this.request).pipe(
         Context.add(Journal.Journal, this.journal),
         Context.add(HttpIncomingMessage.MaxBodySize, this.limits.maxSize),
         Context.add(Deadline.Deadline, at)
@@ -173,6 +176,21 @@ const bodyTimeout = Problem.make({
   retryable: true,
   detail: "the body did not arrive in time"
 })
+
+/**
+ * The caller's trace goes on below also where nobody exports spans: then the server
+ * makes no span of its own, and would not look at `traceparent`.
+ */
+const inTrace = <R>(
+  context: Context.Context<R>,
+  { headers }: HttpServerRequest.HttpServerRequest
+): Context.Context<R> => {
+  if (headers["traceparent"] === undefined || Context.getOrUndefined(context, Tracer.ParentSpan) !== undefined) {
+    return context
+  }
+  const parent = HttpTraceContext.fromHeaders(headers)
+  return Option.isSome(parent) ? Context.add(context, Tracer.ParentSpan, parent.value) : context
+}
 
 /** Node's incoming message says whether it was received to its end. */
 const isArriving = (request: HttpServerRequest.HttpServerRequest): boolean =>

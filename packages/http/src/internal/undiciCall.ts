@@ -73,13 +73,16 @@ const plain = (headers: Response["headers"]): Readonly<Record<string, string | u
   return all
 }
 
-/** The caller's span, told to the downstream as `traceparent`. */
+/** The caller's span, told to the downstream as `traceparent`; that of our caller where there is none of our own. */
 const traced = (attempt: number): Readonly<Record<string, string>> => {
   const fiber = Fiber.getCurrent()
   const span = fiber === undefined ? undefined : Context.getOrUndefined(fiber.context, Tracer.ParentSpan)
-  if (fiber === undefined || span?._tag !== "Span") return {}
-  if (attempt > 0) span.attribute("http.request.resend_count", attempt)
-  return fiber.getRef(HttpClient.TracerPropagationEnabled) ? { ...HttpTraceContext.toHeaders(span) } : {}
+  if (fiber === undefined || span === undefined) return {}
+  if (attempt > 0 && span._tag === "Span") span.attribute("http.request.resend_count", attempt)
+  if (!fiber.getRef(HttpClient.TracerPropagationEnabled)) return {}
+  return span._tag === "Span"
+    ? { ...HttpTraceContext.toHeaders(span) }
+    : { traceparent: `00-${span.traceId}-${span.spanId}-${span.sampled ? "01" : "00"}` }
 }
 
 /** The calls of one method. `form` throws for a payload that has no form in HTTP. */
