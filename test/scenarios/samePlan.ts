@@ -1,4 +1,7 @@
 /** One plan against the storefront in the simulator, and over real sockets: what each request got. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Draw, type Fault, Player, Simulation, type Trace } from "@failsoft/core/testing"
 import { Drain } from "@failsoft/http"
 import { FaultServer } from "@failsoft/http/testing"
@@ -35,7 +38,11 @@ export const simulated = (plan: Fault.Plan, seed: number, seconds: number): Read
   }))
 
 const ports = { port: 0, adminPort: 0, adminHost: "127.0.0.1", adminToken: undefined, downstreamPort: 0 }
-const settings = { ...ports, dataDir: "", settingsFile: "/nowhere/settings.json", environment: {} }
+/** What was seen in another run must be unseen in this one. */
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "failsoft-same-plan-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
 
 const json = { "content-type": "application/json" }
 
@@ -62,6 +69,8 @@ const shop = Effect.gen(function* () {
     kill: () => notHere,
     restart: () => notHere
   })
+  const dataDir = yield* folder
+  const settings = { ...ports, dataDir, settingsFile: join(dataDir, "settings.json"), environment: {} }
   let api = ""
   const up = service.layerOn(settings, ({ port }) => {
     api = `http://127.0.0.1:${port}`
