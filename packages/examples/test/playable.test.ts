@@ -40,7 +40,7 @@ describe("a plan for the downstream servers", () => {
     [
       "one of two methods that are the same request",
       { faults: [{ kind: "hang", target: "catalog/price", ...at }] },
-      /^catalog\/show and catalog\/price are the same request over HTTP, so hang must have both as targets$/
+      /^catalog\/show and catalog\/price are the same request over HTTP, so hang must target both$/
     ]
   ] as const)("is refused for %s, in one sentence", (_, plan, says) => {
     const [problem, ...others] = problemsOf(plan)

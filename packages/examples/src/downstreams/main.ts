@@ -29,17 +29,17 @@ process.on("disconnect", () => process.exit(0))
 process.on("SIGINT", () => {})
 process.on("SIGTERM", () => {})
 
-const begun = Effect.gen(function* () {
-  // It lives as long as the process.
-  const scope = yield* Scope.make()
-  const downstream = yield* Effect.try({ try: () => make(name, folder), catch: (error) => error })
-  return yield* Scope.provide(start(name, downstream, Number(port)), scope)
-})
-
 const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error ? String(error.code) : String(error)
 
-const exit = await Effect.runPromiseExit(Effect.mapError(begun, codeOf))
+const begun = Effect.gen(function* () {
+  // It lives as long as the process.
+  const scope = yield* Scope.make()
+  const downstream = yield* Effect.try({ try: () => make(name, folder), catch: codeOf })
+  return yield* Effect.mapError(Scope.provide(start(name, downstream, Number(port)), scope), codeOf)
+})
+
+const exit = await Effect.runPromiseExit(begun)
 if (Exit.isSuccess(exit)) {
   const server = exit.value
   process.on("message", (message) => {

@@ -27,7 +27,7 @@ const all = (plan: Fault.Plan): ReadonlyArray<string> => [
         const both = serves.map((method) => `${name}/${method}`).join(" and ")
         return named.length === 0 || named.length === serves.length
           ? []
-          : [`${both} are the same request over HTTP, so ${kind} must have both as targets`]
+          : [`${both} are the same request over HTTP, so ${kind} must target both`]
       })
     )
   })
