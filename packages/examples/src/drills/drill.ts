@@ -7,7 +7,7 @@ import { brokenPromise, gradeOf, orderIdOf, type Response, reasonOf, type Seen }
 import type { Shop } from "./shop.ts"
 import * as table from "./table.ts"
 import { NoTarget } from "./target.ts"
-import { type Finding, judge } from "./verdict.ts"
+import { type Finding, judge, lookedAt } from "./verdict.ts"
 
 /** How a drill is run; times in milliseconds. */
 export interface Options {
@@ -33,6 +33,8 @@ export interface Outcome {
 
 /** The deadline of a request, and what the way there and back may add on a busy machine. */
 const answerMillis = 2000 + 500
+/** Then each request has an answer, or is known to have none. */
+const settledMillis = answerMillis + 250
 /** After its last fault and the recovery it looks on for so long. */
 const lookMillis = 5000
 const burstEvery = 2000
@@ -69,7 +71,8 @@ export const run = (shop: Shop, options: Options) =>
     yield* shop.clearPlan
     const charges = yield* shop.charges
     const promises = { faultsEndAt, recoveryMillis: options.recoveryMillis }
-    const outcome: Outcome = { ended, seen, findings: judge(seen, charges, promises) }
+    const findings = [lookedAt(plan, length, promises), ...judge(seen, charges, promises)]
+    const outcome: Outcome = { ended, seen, findings }
     return outcome
   }).pipe(Effect.scoped)
 
@@ -100,7 +103,7 @@ const watch = (
     let bad = 0
     for (let nth = 0; bad < options.abortSeconds; nth++) {
       const now = yield* Clock.currentTimeMillis
-      yield* Effect.sleep(Math.max(0, startedAt + (nth + 1) * 1000 + answerMillis - now))
+      yield* Effect.sleep(Math.max(0, startedAt + (nth + 1) * 1000 + settledMillis - now))
       const due = seen.filter(({ at }) => at >= nth * 1000 && at < (nth + 1) * 1000)
       options.print(table.line(nth, due, during(options.plan, nth * 1000), circuits.get(nth) ?? []))
       const failed = due.filter(({ grade }) => grade === "failed").length
@@ -156,7 +159,7 @@ const traffic = (shop: Shop, options: Options, forMillis: number, tell: (seen: S
           )
         }
         // Those that are still on their way.
-        yield* Effect.sleep(answerMillis)
+        yield* Effect.sleep(settledMillis)
       })
     )
   })
@@ -176,6 +179,7 @@ const gone = (endpoint: Seen["endpoint"], at: number, millis: number, tell: (see
     })
   )
 
+/** What becomes of a request; one that is not answered in time has failed, whoever still waits for it. */
 const observed = (
   asked: Effect.Effect<Response, NoTarget>,
   endpoint: Seen["endpoint"],
@@ -183,7 +187,7 @@ const observed = (
   at: number,
   tell: (seen: Seen) => void
 ) =>
-  Effect.matchEffect(asked, {
+  Effect.matchEffect(inTime(asked, startedAt + at), {
     onSuccess: (response) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         const millis = now - startedAt - at
@@ -213,3 +217,11 @@ const observed = (
         })
       )
   })
+
+const inTime = (asked: Effect.Effect<Response, NoTarget>, dueAt: number) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.timeoutOrElse(asked, {
+      duration: Math.max(0, dueAt + answerMillis - now),
+      orElse: () => Effect.fail(new NoTarget({ message: `no answer within ${answerMillis} ms` }))
+    })
+  )

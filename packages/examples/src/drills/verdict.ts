@@ -1,4 +1,5 @@
 /** Whether the promises were kept, from what was seen. */
+import type { Fault } from "@failsoft/core/testing/faults"
 import type { Seen } from "./seen.ts"
 
 /** What is promised besides what holds for each answer. */
@@ -29,6 +30,21 @@ const finding = (promise: string, broken: ReadonlyArray<string>, well: string): 
   kept: broken.length === 0,
   detail: broken.length === 0 ? well : few(broken)
 })
+
+/** Whether a drill of so many milliseconds has seen its faults and the recovery; of what it has not seen nothing is known. */
+export const lookedAt = ({ faults }: Fault.Plan, lookedMillis: number, promises: Promises): Finding => {
+  const ended = `the drill ended after ${second(lookedMillis)}`
+  const missed = faults
+    .filter(({ until }) => until > lookedMillis)
+    .map(
+      ({ from, kind, target, until }) =>
+        `${kind} ${typeof target === "string" ? target : target.join("+")} was due from ${second(from)} to ${second(until)}, and ${ended}`
+    )
+  const wholeAt = promises.faultsEndAt + promises.recoveryMillis
+  const unseen =
+    missed.length === 0 && wholeAt > lookedMillis ? [`all was due to be fresh at ${second(wholeAt)}, and ${ended}`] : []
+  return finding("all faults and the recovery were seen", [...missed, ...unseen], `${faults.length} faults`)
+}
 
 /** Judges a drill that ran to its end. */
 export const judge = (seen: ReadonlyArray<Seen>, charges: Charges, promises: Promises): ReadonlyArray<Finding> => {
