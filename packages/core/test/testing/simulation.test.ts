@@ -108,6 +108,22 @@ describe("a campaign", { timeout: 60_000 }, () => {
     assert.deepEqual(again.notes, [])
   })
 
+  it("takes no loop of the layer itself for something that a request has left", () => {
+    const table = Fallback.precomputed({ load: Effect.succeed(1), lookup: (one) => one, every: "1 hour" })
+    const layer = Stock.layer({
+      get: { policy: Policy.standard(), fallback: Fallback.chain(table, Fallback.value(0)) }
+    })
+    const { found } = Simulation.search({
+      ...shop,
+      layer,
+      fakes: [shop.fakes[0]],
+      traffic: [shop.traffic[0]],
+      runs: 20,
+      matrix: false
+    })
+    assert.strictEqual(found?.judged.violation, undefined)
+  })
+
   it("finds what is not repeatable where it is asked to", () => {
     let state = 0
     const host: Host.Host = { ...Host.none, variable: (name) => (name === "SIM_CHECK_DETERMINISM" ? "1" : undefined) }

@@ -26,7 +26,8 @@ export class Inventory extends Downstream.Service<Inventory>()(
       transient: Transient.Transient,
       permanent: UnknownSku,
       idempotency: "safe",
-      onOutage: "degrade"
+      onOutage: "degrade",
+      scope: "public"
     }),
     reserve: Contract.method({
       payload: Schema.Struct({ reservation: Schema.String, items: Items }),

@@ -3,6 +3,7 @@
  * method. This file is where a team reads what happens in an outage.
  */
 import { Cache, Fallback, Policy, RetryBudget } from "@failsoft/core"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Catalog } from "../contracts/Catalog.ts"
 import { Identity } from "../contracts/Identity.ts"
@@ -36,11 +37,24 @@ export const CatalogRing = Catalog.layer({
   price: { policy: Policy.standard({ deadline: "350 millis" }) }
 })
 
+/** What nobody knows; a page then lets people order, and the reservation decides. */
+const unknownStock: { readonly available: number | null } = { available: null }
+
+/** Of those who were let hope for what was sold out, somebody should know. */
+const assumed = Fallback.optimistic({
+  assume: (_: { readonly sku: string }) => unknownStock,
+  holds: "10 minutes",
+  reconcile: ({ actual, payload: { sku }, times }) =>
+    actual.available === 0
+      ? Effect.logWarning(`${sku} is sold out, and was shown ${times} times as if nobody knew`)
+      : Effect.void
+})
+
 /** Not knowing the stock costs the page one word; an order without a reservation is refused. */
 export const InventoryRing = Inventory.layer({
   stock: {
     policy: Policy.standard({ deadline: "300 millis" }),
-    fallback: Fallback.value({ available: null }, { quality: "optimistic" })
+    fallback: Fallback.chain(assumed, Fallback.value(unknownStock, { quality: "optimistic" }))
   },
   reserve: { policy: Policy.standard({ deadline: "400 millis" }) },
   release: { policy: Policy.standard({ deadline: "400 millis" }) }

@@ -114,6 +114,8 @@ class World {
   readonly story = Effect.gen({ self: this }, function* () {
     const services = yield* this.build()
     this.methods = this.setup.fakes.flatMap((fake) => methodsOf(fake.contract, services, fake.client))
+    // What the layer does for itself from time to time (a table that is loaded again) has begun: it is not left over.
+    yield* Effect.sleep(0)
     const before = { fibers: this.pump.fibers(), timers: this.pump.timers() }
     yield* this.jumps()
     // The context as it is here has the clock, the scheduler and the counts of this run.
