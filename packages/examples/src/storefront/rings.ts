@@ -46,7 +46,7 @@ const assumed = Fallback.optimistic({
   holds: "10 minutes",
   reconcile: ({ actual, payload: { sku }, times }) =>
     actual.available === 0
-      ? Effect.logWarning(`${sku} is sold out, and was shown ${times} times as if nobody knew`)
+      ? Effect.logWarning(`${sku} is sold out, and was shown ${times} times while nobody knew`)
       : Effect.void
 })
 
