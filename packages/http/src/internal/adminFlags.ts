@@ -7,7 +7,7 @@ import * as asked from "./adminRequest.ts"
 import * as shown from "./adminShown.ts"
 
 /** The flag as it is shown: its knobs by their own names, and what it says for a key that was asked for. */
-const flag = (settings: Settings.SettingsRegistry, of: Flag.Shown, key?: string) => ({
+const flag = (settings: Settings.SettingsRegistry, of: Flag.Shown, key?: string): shown.Shown => ({
   name: of.name,
   kind: of.kind,
   ...(of.description === undefined ? {} : { description: of.description }),

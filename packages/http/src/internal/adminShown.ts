@@ -7,7 +7,7 @@ const iso = (millis: number) => DateTime.formatIso(DateTime.makeUnsafe(millis))
 const until = (expiresAt: number | undefined) => (expiresAt === undefined ? {} : { expiresAt: iso(expiresAt) })
 
 /** What goes out as JSON. */
-type Shown = Readonly<Record<string, unknown>>
+export type Shown = Readonly<Record<string, unknown>>
 
 export const setting = (of: Settings.Setting): Shown => ({ ...of, since: iso(of.since), ...until(of.expiresAt) })
 
