@@ -184,7 +184,6 @@ describe("an optimistic answer", () => {
       const first: Answer.Answer<unknown> = {
         value: "a is there",
         quality: "optimistic",
-        asOf: 1000,
         until: 11_000,
         reason: "TIMEOUT"
       }

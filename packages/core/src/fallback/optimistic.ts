@@ -38,7 +38,8 @@ const reconcilers = 4
 const waitingMax = 1000
 
 /**
- * Answers with what is usually right: quality `optimistic`, with `until`. It is assumed
+ * Answers with what is usually right: quality `optimistic`, with `until` and without
+ * `asOf`, since what is assumed never was an answer. It is assumed
  * for at most `holds` since it was assumed first; after that the step has no answer for
  * this payload until the downstream had one. With the first fresh answer to the same
  * payload the assumption ends, and `reconcile` is told both, so that what was promised
@@ -128,7 +129,6 @@ export const optimistic = <A, Payload>(options: {
               return Option.some(
                 Answer.degraded(known.assumed, {
                   quality: "optimistic",
-                  asOf: known.since,
                   until: known.since + values.holdsMillis,
                   reason: failure.reason
                 })

@@ -105,6 +105,8 @@ const among = (count: number, body: Body) => [
 const retried: Body = { _tag: "RetryScheduled", attempt: 1, delayMillis: 1, cause: "x" }
 const hedged: Body = { _tag: "Hedged", delayMillis: 1 }
 
+const cached = (ageMillis: number): Body => ({ _tag: "CacheHit", ageMillis, kind: "answer", dark: false })
+
 const moved = (nth: number, from: string, to: string) =>
   told(nth, nth, { _tag: "CircuitChanged", policy: "circuitBreaker", from, to, reason: "probes-failed" } as Body)
 
@@ -161,6 +163,15 @@ const broken: Readonly<Record<string, Partial<Trace.Trace>>> = {
   "a stale answer is not too old": {
     methods: [method({ staleMaxMillis: 100 })],
     requests: [request({ quality: "stale", degraded: [{ ...row, quality: "stale", reason: "x", ageMillis: 101 }] })]
+  },
+  "a cached answer is not too old": {
+    methods: [method({ freshMaxMillis: 100, staleMaxMillis: 100 })],
+    attempts: [attempt({ endedAt: 60 })],
+    signals: [ended("answered"), told(9, 150, cached(101))]
+  },
+  "a cached answer is as old as it says": {
+    methods: [method({ freshMaxMillis: 1000, staleMaxMillis: 1000 })],
+    signals: [ended("answered"), told(9, 150, cached(10))]
   },
   "a method that fails closed has no fallback": {
     methods: [method({ onOutage: "fail" })],
