@@ -29,12 +29,12 @@ export default defineConfig({
         fileParallelism: false,
         sequence: { groupOrder: 1 }
       }),
-      // Each file has a storefront of its own and mostly waits. Starting one takes about six seconds of a
-      // processor, so no more of them at once than start well within the supervisor's limit on two cores.
+      // Each file has a storefront of its own. Starting one takes six seconds of a processor, which the cells
+      // of another would feel: one file at a time.
       project("matrix", ["test/matrix/**/*.test.ts"], {
         testTimeout: 60_000,
         hookTimeout: 90_000,
-        maxWorkers: 2,
+        fileParallelism: false,
         sequence: { groupOrder: 2 }
       })
     ]

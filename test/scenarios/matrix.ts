@@ -2,9 +2,22 @@
  * The outage matrix: one downstream, every way in which it can fail, each endpoint,
  * over real HTTP with real processes. A cell is one test.
  */
+import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { checkAlways } from "./always.ts"
 import { ask, type Seen, type Storefront, start, until } from "./storefront.ts"
+
+/**
+ * One second of the storefront takes two: eight processes share two cores with whatever else
+ * the machine does, and what is not broken has to stay well within the times of its policies,
+ * or a cell tells of the machine. The downstreams' faults are in real time.
+ */
+const times = 2
+const slowed = [
+  process.execPath,
+  "--conditions=@failsoft/source",
+  fileURLToPath(new URL("slowMain.ts", import.meta.url))
+] as const
 
 /** The ways to fail. `SIGKILL` kills the real process; it is started again after a second. */
 const modes: Readonly<Record<string, object | "SIGKILL">> = {
@@ -24,7 +37,7 @@ const modes: Readonly<Record<string, object | "SIGKILL">> = {
 const mayAnswer = (mode: string) => mode === "flapping" || mode === "killed"
 
 const seenSku = "sku-1"
-const recoveryMillis = 10_000
+const recoveryMillis = 10_000 * times
 
 interface Row {
   /** The qualities that the page of a product seen before may have of this downstream; none = it is not used or not needed. */
@@ -99,10 +112,10 @@ export const matrix = (downstream: string): void => {
   let unseen = 100
 
   beforeAll(async () => {
-    shop = await start()
+    shop = await start({ CLOCK_TIMES: String(times) }, { command: slowed })
     // Six cold services on two cores are slower than any deadline: begin when this one is warm.
     let warm = 0
-    await until("the shop is warm", 30_000, async () => {
+    await until("the shop is warm", 60_000, async () => {
       warm = (await whole(`${downstream} warm-up ${warm}`)) ? warm + 1 : 0
       return warm >= 5
     })
@@ -111,7 +124,7 @@ export const matrix = (downstream: string): void => {
 
   const freshPage = async () => {
     const page = await shop.page(seenSku)
-    checkAlways(page)
+    checkAlways(page, times)
     return page.status === 200 && page.headers.get("degradation") === null
   }
   const quotes = () => ask(`${shop.api}/shipping-quotes?sku=${seenSku}&country=DE`)
@@ -157,25 +170,25 @@ export const matrix = (downstream: string): void => {
     })
 
     it("GET /products/:sku, seen before", () => {
-      checkAlways(page)
+      checkAlways(page, times)
       if (mayAnswer(mode) && page.status === 200) return
       row.page(page)
     })
 
     it("GET /products/:sku, never seen", () => {
-      checkAlways(unknownPage)
+      checkAlways(unknownPage, times)
       if (mayAnswer(mode) && unknownPage.status === 200) return
       assert.strictEqual(unknownPage.status, row.unseenStatus, JSON.stringify(unknownPage.body))
     })
 
     it("POST /orders", () => {
-      checkAlways(order)
+      checkAlways(order, times)
       if (mayAnswer(mode) && order.status === 201) return
       assert.include(row.order, order.status, JSON.stringify(order.body))
     })
 
     it("GET /shipping-quotes", () => {
-      checkAlways(quoted)
+      checkAlways(quoted, times)
       assert.strictEqual(quoted.status, 200, JSON.stringify(quoted.body))
       const unreachable = quoted.body["unreachable"]
       const all = Array.isArray(quoted.body["quotes"]) ? quoted.body["quotes"].map((of) => of.carrier) : []
@@ -206,12 +219,12 @@ export const matrix = (downstream: string): void => {
       await until("full quality after the fault", recoveryMillis, freshPage)
       await until("full quality of the quotes", recoveryMillis, async () => {
         const seen = await quotes()
-        checkAlways(seen)
+        checkAlways(seen, times)
         return seen.headers.get("degradation") === null
       })
       let again = await shop.order(key)
       await until("the order is confirmed with the same key", recoveryMillis, async () => {
-        checkAlways(again)
+        checkAlways(again, times)
         if (again.body["status"] === "pending")
           again = await ask(`${shop.api}/orders/${String(again.body["id"])}`, owner)
         else if (again.status === 503) again = await shop.order(key)
