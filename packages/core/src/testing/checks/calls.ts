@@ -5,6 +5,17 @@ import type { Attempt, LivePolicy, Trace } from "../Trace.ts"
 const rowKey = ({ downstream, method }: { readonly downstream: string; readonly method: string }) =>
   `${downstream}/${method}`
 
+/** A trace's attempts by row: several checks of one trace want them, and a trace does not change once it is made. */
+const attemptsByRow = (trace: Trace): ReadonlyMap<string, ReadonlyArray<Attempt>> => {
+  const known = attemptsOfTraces.get(trace)
+  if (known !== undefined) return known
+  const made = Map.groupBy(trace.attempts, rowKey)
+  attemptsOfTraces.set(trace, made)
+  return made
+}
+
+const attemptsOfTraces = new WeakMap<Trace, ReadonlyMap<string, ReadonlyArray<Attempt>>>()
+
 /** The policies of each row, outermost first. */
 const rowsOf = ({ policies }: Trace): ReadonlyMap<string, ReadonlyArray<LivePolicy>> => Map.groupBy(policies, rowKey)
 
@@ -89,7 +100,7 @@ export const attemptsHaveReason: Check = (trace) => {
     trace.signals.filter(({ signal: { _tag } }) => reasons.has(_tag)),
     ({ signal }) => rowKey(signal)
   )
-  for (const [row, attempts] of Map.groupBy(trace.attempts, rowKey)) {
+  for (const [row, attempts] of attemptsByRow(trace)) {
     const known = told.get(row)?.length ?? 0
     const over = attempts[known]
     if (over !== undefined) {
@@ -122,7 +133,7 @@ export const permitsHold: Check = (trace) => {
     const limits = limitsOf(policies)
     if (limits.length === 0) continue
     // A probe may outlive its caller, and its permit.
-    const mine = trace.attempts.filter((of) => rowKey(of) === row && of.circuit !== "half-open")
+    const mine = (attemptsByRow(trace).get(row) ?? []).filter(({ circuit }) => circuit !== "half-open")
     const byKey = Map.groupBy(mine, ({ key }) => key)
     for (const { keysMax, permits } of limits) {
       // More keys than there is room for share the permits of one.
@@ -186,7 +197,7 @@ export const circuitsHold: Check = (trace) => {
     const waits = waitsInside(policies.slice(place + 1))
     if (waits === undefined) continue
     const changes = sinceOf(trace, row)
-    const mine = trace.attempts.filter((of) => rowKey(of) === row)
+    const mine = attemptsByRow(trace).get(row) ?? []
     const open = mine.find(({ at, circuit }) => circuit === "open" && openFor(changes, at) > waits)
     if (open !== undefined) return broken(`${row} was asked although its circuit is open`, open.at, open.request)
     const probes = number(breaker, "probes")
