@@ -1,5 +1,6 @@
 /**
- * Who the current request is served for: the principal, and the tenant it acts in.
+ * Who the current request is served for: the principal, the tenant it acts in, and the
+ * session that it belongs to.
  *
  * **Details**
  *
@@ -7,6 +8,10 @@
  * whose contract says `scope: "principal"` or `"tenant"` then keeps and finds what it
  * remembers (the last good answer, an assumption, a cached entry) under the caller as
  * well as under its payload, so that nobody is shown what belongs to another.
+ *
+ * A session is one user's visit, whether or not he has said who he is. A method whose
+ * contract says `reads: "monotonic"` shows it nothing older than what it was shown before
+ * (`ReadMarks`). Its name is opaque and unique in the program, of 256 characters at most.
  *
  * **Gotchas**
  *
@@ -39,6 +44,7 @@ import * as Effect from "effect/Effect"
 export interface Known {
   readonly tenant?: string
   readonly principal?: string
+  readonly session?: string
 }
 
 /**
@@ -53,7 +59,8 @@ export const Caller: Context.Reference<Known> = Context.Reference<Known>("@fails
 
 /**
  * Runs an effect for this caller. It takes the place of the whole of another one around
- * it: a tenant is never joined with the principal of a different one.
+ * it: a tenant is never joined with the principal of a different one. So name the session
+ * again, where it stays the same.
  *
  * @category combinators
  * @since 0.1.0

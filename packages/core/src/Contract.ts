@@ -74,6 +74,15 @@ export type OnOutage = "fail" | "degrade" | "degrade-or-fail"
 export type Scope = "public" | "tenant" | "principal"
 
 /**
+ * What one session may be shown over time: with `monotonic` never an answer that is older
+ * (by its `asOf`) than one that it was shown before to the same question.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reads = "monotonic"
+
+/**
  * A schema that needs no services.
  *
  * @category models
@@ -107,6 +116,8 @@ export interface Method<
    * default: unsaid, nothing that keeps answers may stand in its row.
    */
   readonly scope: S
+  /** What one session may be shown over time; unsaid, anything. Only `safe` methods say it. */
+  readonly reads?: Reads | undefined
   /** The key of a `keyed` method; the same for every attempt of one request. */
   idempotencyKey?(payload: Payload["Type"]): string
 }
@@ -218,10 +229,16 @@ type KeyOption<Payload extends PlainSchema, I extends Idempotency> = I extends "
   ? { readonly idempotencyKey: (payload: Payload["Type"]) => string }
   : { readonly idempotencyKey?: never }
 
+/** Only what is read can be read monotonically; the sentence is what the compiler prints. */
+type ReadsOption<I extends Idempotency> = I extends "safe"
+  ? { readonly reads?: Reads }
+  : { readonly reads?: "only a safe method has monotonic reads" }
+
 /**
  * States one method. Everything is required; `idempotencyKey` is required for
  * `keyed` methods and forbidden for the others, and `scope` for methods whose answers
- * are kept by anything in their row (a fallback of the last good answer, say).
+ * are kept by anything in their row (a fallback of the last good answer, say). `reads`
+ * may be said of `safe` methods.
  *
  * @category constructors
  * @since 0.1.0
@@ -243,7 +260,8 @@ export const method = <
     readonly idempotency: I
     readonly onOutage: O
     readonly scope?: S
-  } & KeyOption<Payload, I>
+  } & KeyOption<Payload, I> &
+    ReadsOption<I>
 ): Method<Payload, Success, Transient, Permanent, I, O, S> =>
-  // Unsaid, `S` is `undefined`.
-  ({ ...definition, scope: definition.scope as S })
+  // Unsaid, `S` is `undefined`. A sentence in the place of `reads` is refused when the ring is built.
+  ({ ...definition, scope: definition.scope as S, reads: definition.reads as Reads | undefined })

@@ -179,6 +179,15 @@ export type Signal =
     })
   /** A method answers for its caller, and nobody said who that is: nothing is remembered, nothing remembered is found. */
   | (Labels & { readonly _tag: "CallerUnknown"; readonly scope: DataScope })
+  /** A method promises monotonic reads, and nobody said whose session it is: nothing is checked. */
+  | (Labels & { readonly _tag: "SessionUnknown" })
+  /** A step's answer was older than what the session had been shown, by so many milliseconds: it was passed over. */
+  | (Labels & {
+      readonly _tag: "ReadTooOld"
+      readonly step: string
+      readonly behindMillis: number
+      readonly reason: string
+    })
   | (Labels & { readonly _tag: "ContractViolated"; readonly detail: string })
   /** A fallback answered: which step, why, and how its downstream does at the time. */
   | (Labels & {
@@ -215,7 +224,8 @@ export type Signal =
   /** A cache had to load; `collapsed` waits for a load that was under way. */
   | (Labels & {
       readonly _tag: "CacheMiss"
-      readonly why: "absent" | "expired"
+      /** `too-old`: older than what the session was shown. */
+      readonly why: "absent" | "expired" | "too-old"
       readonly collapsed: boolean
     })
   /** A cache did not keep an entry, and why: for want of room, or because it cannot be written or read as the contract says. */

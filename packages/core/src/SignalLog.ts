@@ -49,6 +49,7 @@ const levels = {
   AnswerDegraded: "Warn",
   ContractViolated: "Error",
   CallerUnknown: "Error",
+  ReadTooOld: "Info",
   LimitMoved: "Info",
   QuotaSpent: "Warn",
   DarkCompared: "Info",
@@ -83,6 +84,8 @@ const kindOf = (signal: Logged): string | undefined =>
       ? `${signal.downstream}/${signal.method} ${signal.quality} ${signal.reason}`
       : signal._tag === "CallerUnknown"
         ? `${signal.downstream}/${signal.method} caller`
+        : signal._tag === "ReadTooOld"
+          ? `${signal.downstream}/${signal.method} ${signal.step} too old`
         : signal._tag === "DarkCompared"
           ? `${signal.downstream}/${signal.method} ${signal.flag} ${signal.result}`
           : signal._tag === "CacheDropped"

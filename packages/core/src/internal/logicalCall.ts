@@ -19,6 +19,7 @@ import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
 import { Journal } from "../Journal.ts"
 import type { Interceptor, Row } from "../Policy.ts"
+import type { ReadMarks } from "../ReadMarks.ts"
 import * as Refused from "../Refused.ts"
 import type { Outcome } from "../Signal.ts"
 import type { Unavailable } from "../Unavailable.ts"
@@ -30,6 +31,7 @@ import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
 import { ownerOf } from "./owner.ts"
 import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
+import { type SessionRead, sessionRead } from "./sessionRead.ts"
 import { degrade, fromError, fromFinal, told } from "./settle.ts"
 
 /** What the calls of one method have in common. */
@@ -52,6 +54,8 @@ export interface MethodOf {
   /** What becomes of the caches once a call was answered. */
   readonly writes: ((payload: unknown, answer: unknown) => ReadonlyArray<AnyWrite>) | undefined
   readonly caches: Caches
+  /** What sessions were shown; nothing where the contract does not ask for it. */
+  readonly marks: ReadMarks | undefined
 }
 
 type AnyEffect = Effect.Effect<unknown, unknown>
@@ -81,6 +85,8 @@ class LogicalCall implements Fallback.Request, Sent {
   /** As it began: whoever asks for the key later (a refresh beside the call) may run for somebody else. */
   private readonly owner: string | undefined
   private toldUnknown = false
+  /** What its session was shown, where the contract asks for that. */
+  private read: SessionRead | undefined = undefined
 
   constructor(of: MethodOf, fiber: Fiber.Fiber<unknown, unknown>, payload: unknown) {
     this.of = of
@@ -124,7 +130,8 @@ class LogicalCall implements Fallback.Request, Sent {
   }
 
   run(): AnyEffect {
-    const { cache, observations, row } = this.of
+    const { cache, marks, observations, row } = this.of
+    if (marks !== undefined) this.read = sessionRead(row, marks, this.fiber, this)
     const settled =
       cache === undefined
         ? Effect.matchEffect(this.attempted(), {
@@ -181,6 +188,7 @@ class LogicalCall implements Fallback.Request, Sent {
         row,
         request: this,
         demand: this.fiber.getRef(Demand),
+        notBefore: () => this.read?.mark ?? Number.NEGATIVE_INFINITY,
         load: load(this.of, this.payload),
         spent: () => spent(this.of, this)
       }),
@@ -194,6 +202,7 @@ class LogicalCall implements Fallback.Request, Sent {
     this.noteCache(found)
     if (found.kind === "failed") return this.degraded(found.failure)
     const { asOf, kind, stale, value } = found
+    this.read?.shown(asOf)
     if (kind === "permanent") {
       this.tell("permanent")
       return Effect.fail(value)
@@ -244,14 +253,22 @@ class LogicalCall implements Fallback.Request, Sent {
     if (result._tag === "Success") {
       this.answered(result.success)
       this.tell("answered")
-      const answer = Effect.succeed(method.onOutage === "fail" ? result.success : Answer.fresh(result.success))
+      this.read?.shown(this.now)
+      const answer = Effect.succeed(method.onOutage === "fail" ? result.success : this.live(result.success))
       return writes === undefined ? answer : Effect.andThen(this.written(writes, result.success), answer)
     }
     const failure = fromFinal(row, method, this, result.failure)
     if (failure !== undefined) return this.failed(failure)
     this.finally()
+    // A final word is something that the session was shown: what was there before it must not come back.
+    this.read?.shown(this.now)
     this.tell("permanent")
     return Effect.fail(result.failure)
+  }
+
+  /** An answer that came now; one that others must not fall behind says so. */
+  private live(value: unknown): Answer.Answer<unknown> {
+    return this.of.marks === undefined ? Answer.fresh(value) : { ...Answer.fresh(value), asOf: this.now }
   }
 
   /** The downstream has confirmed: what is cached of it follows, before its caller goes on. */
@@ -294,7 +311,7 @@ class LogicalCall implements Fallback.Request, Sent {
       this.tell("unavailable")
       return Effect.fail(failure)
     }
-    return degrade(row, steps, this, failure, observations).pipe(
+    return degrade(row, steps, this, failure, observations, this.read).pipe(
       Effect.tap(() => Effect.sync(() => this.tell("degraded"))),
       Effect.tapError(() => Effect.sync(() => this.tell("unavailable")))
     )

@@ -9,6 +9,7 @@ import { InvalidComposition, problemsOf, problemsOfBudget } from "../Composition
 import type * as Contract from "../Contract.ts"
 import type * as Fallback from "../Fallback.ts"
 import * as Policy from "../Policy.ts"
+import { make as makeReadMarks, ReadMarks } from "../ReadMarks.ts"
 import { type RegisteredRow, Registry, type SettingsRegistry } from "../Settings.ts"
 import * as Signal from "../Signal.ts"
 import type { CacheRow } from "./cache/entry.ts"
@@ -56,6 +57,7 @@ export const make = <M extends Contract.Methods, I>(
     const raw = (yield* transport) as Readonly<Record<string, RawCall>>
     const bus = yield* Signal.Bus
     const settings = yield* Registry
+    const marks = monotonic(contract) ? ((yield* ReadMarks) ?? makeReadMarks()) : undefined
     const methods: Array<(registered: string) => MethodDescription> = []
     const rows: Array<RegisteredRow> = []
     const client: Record<string, unknown> = {}
@@ -72,7 +74,8 @@ export const make = <M extends Contract.Methods, I>(
         of,
         budgetMillis,
         settings,
-        caches
+        caches,
+        method.reads === "monotonic" ? marks : undefined
       )
       client[name] = built.call
       methods.push(built.describe)
@@ -132,9 +135,19 @@ const problemsOfRow = (contract: Contract.Contract, name: string, row: TableRow 
           : problemsOfCache(contract.methods[name]?.onOutage ?? "fail", row.policy.parts, row.cache.part)),
         ...(row.cache !== undefined && contract.methods[name]?.idempotency !== "safe"
           ? ["only safe methods can be cached"]
-          : [])
+          : []),
+        ...problemsOfReads(contract.methods[name])
       ]
   ).map((problem) => `${contract.name}/${name}: ${problem}`)
+
+const monotonic = ({ methods }: Contract.Contract): boolean =>
+  Object.values(methods).some(({ reads }) => reads === "monotonic")
+
+/** Types are gone where a contract was cast, or a sentence of theirs was taken for a word. */
+const problemsOfReads = (method: Contract.Method | undefined): ReadonlyArray<string> =>
+  method?.reads === undefined || (method.reads === "monotonic" && method.idempotency === "safe")
+    ? []
+    : [`reads is ${JSON.stringify(method.reads)}, and only a safe method has monotonic reads`]
 
 const makeMethod = (
   id: string,
@@ -144,7 +157,8 @@ const makeMethod = (
   { policy, fallback, key, cache, writes }: TableRow,
   budgetMillis: number,
   settings: SettingsRegistry,
-  caches: Caches
+  caches: Caches,
+  marks: ReadMarks | undefined
 ) =>
   Effect.gen(function* () {
     const built = yield* Policy.build(policy, row)
@@ -169,7 +183,8 @@ const makeMethod = (
       observations,
       cache: living === undefined || cacheRow === undefined ? undefined : { living, row: cacheRow },
       writes: writes as MethodOf["writes"],
-      caches
+      caches,
+      marks
     }
     if (of.cache !== undefined) {
       caches.add(row.method, {

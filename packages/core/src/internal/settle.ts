@@ -18,6 +18,7 @@ import { Unavailable } from "../Unavailable.ts"
 import * as hints from "./hints.ts"
 import type { Observations } from "./observations.ts"
 import type { Sent } from "./rawCall.ts"
+import type { SessionRead } from "./sessionRead.ts"
 import { stackless } from "./stackless.ts"
 
 /** A transient error that outlasted the stack. */
@@ -72,7 +73,8 @@ export const degrade = (
   steps: ReadonlyArray<Fallback.Instance>,
   request: Fallback.Request,
   failure: Unavailable,
-  observations: Observations
+  observations: Observations,
+  read: SessionRead | undefined
 ): Effect.Effect<Answer<unknown>, Unavailable> =>
   Effect.gen(function* () {
     for (const step of steps) {
@@ -81,12 +83,29 @@ export const degrade = (
         Effect.catchCause((cause) => Effect.as(stepFailed(row, cause), Option.none<Answer<unknown>>()))
       )
       if (Option.isNone(answer)) continue
+      const { asOf } = answer.value
+      const behindMillis = read === undefined || asOf === undefined ? 0 : read.mark - asOf
+      if (behindMillis > 0) {
+        yield* tooOld(row, { step: step.kind, behindMillis, reason: failure.reason })
+        continue
+      }
+      if (asOf !== undefined) read?.shown(asOf)
       yield* told(row, answer.value, failure.reason, step.kind, observations)
       return answer.value
     }
-    // Only a `degrade-or-fail` method comes here: the others have a total fallback by type.
+    // Only a `degrade-or-fail` method comes here: the others have a total fallback by type. But for a step of one's own
+    // that always answers and states an `asOf`: of two promises that cannot both be kept, an error breaks neither in silence.
     return yield* failure
   })
+
+/** The session was shown something later: the step counts as one without an answer. */
+const tooOld = (
+  { bus, downstream, method }: Row,
+  of: { readonly step: string; readonly behindMillis: number; readonly reason: string }
+): Effect.Effect<void> =>
+  bus.active
+    ? Effect.map(Clock.currentTimeMillis, (at) => bus.emit({ _tag: "ReadTooOld", at, downstream, method, ...of }))
+    : Effect.void
 
 const stepFailed = (row: Row, cause: Cause.Cause<unknown>) =>
   Effect.logError(`a fallback of ${row.downstream}/${row.method} ended with a defect`, cause)

@@ -17,6 +17,7 @@ import type * as Fallback from "../../Fallback.ts"
 import type { Facts } from "../../Policy.ts"
 import type { Signal } from "../../Signal.ts"
 import type { Unavailable } from "../../Unavailable.ts"
+import { digest } from "../digest.ts"
 import { forkBeside } from "../fork.ts"
 import { Entries } from "./entries.ts"
 import {
@@ -30,7 +31,7 @@ import {
   type Values
 } from "./entry.ts"
 import type { Mirror } from "./mirror.ts"
-import { placeOf, read, write } from "./record.ts"
+import { read, write } from "./record.ts"
 import { holdsSecret } from "./secrets.ts"
 import { Ticket } from "./ticket.ts"
 
@@ -54,6 +55,8 @@ export interface Ask {
   readonly row: CacheRow
   readonly request: Fallback.Request
   readonly demand: Demand
+  /** As of when an answer must be true at least: the session was shown one of that time. */
+  readonly notBefore: () => number
   /** A load for the same request, in the fiber that runs it. */
   readonly load: Effect.Effect<Loaded>
   /** Why there is no answer where the caller's own time is over. */
@@ -126,7 +129,7 @@ export class LivingCache {
       if (key === undefined) return Effect.map(ask.load, (loaded) => found(loaded, now, "bypass"))
       if (this.values.mode === "dark") return this.dark(ask, key, fiber, now)
       const entry = ask.demand === "live" ? undefined : this.entries.use(key)
-      const use = entry === undefined ? "expired" : useOf(entry, this.values, now)
+      const use = this.useFor(ask, entry, now)
       if (entry !== undefined && use === "fresh") return Effect.succeed(this.hit(ask, entry, now))
       if (entry !== undefined && use === "while-revalidate" && ask.demand === "any") {
         if (!this.flights.has(key)) this.begin(ask, key, fiber, now, true)
@@ -139,6 +142,11 @@ export class LivingCache {
         ? Effect.succeed(this.onFailure(ask, key, ask.spent(), now))
         : this.join(ask, key, entry)
     })
+  }
+
+  /** For what an entry may serve this caller: one that is too old for a session is as good as none. */
+  private useFor(ask: Ask, entry: Entry | undefined, now: number): Use {
+    return entry === undefined || entry.asOf < ask.notBefore() ? "expired" : useOf(entry, this.values, now)
   }
 
   /** Forgets a key, also what is on its way to it. */
@@ -239,18 +247,21 @@ export class LivingCache {
   }
 
   /** Waits for the load of a key, which is begun where there is none. */
-  private join(ask: Ask, key: string, known: Entry | undefined): Effect.Effect<Found> {
+  private join(ask: Ask, key: string, entry: Entry | undefined): Effect.Effect<Found> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiber((fiber) => {
         const now = nowOf(fiber)
-        const running = ask.demand === "live" ? undefined : this.flights.get(key)
+        const notBefore = ask.notBefore()
+        const known = ask.demand === "live" ? undefined : this.flights.get(key)
+        // What was asked for before the session's last answer may be older than that.
+        const running = known !== undefined && known.startedAt >= notBefore ? known : undefined
         const flight = running ?? this.begin(ask, key, fiber, now, false)
         flight.waiters++
         this.counts[running === undefined ? "misses" : "collapsed"]++
         this.tell(ask.row, {
           _tag: "CacheMiss",
           at: now,
-          why: known === undefined ? "absent" : "expired",
+          why: entry === undefined ? "absent" : entry.asOf < notBefore ? "too-old" : "expired",
           collapsed: running !== undefined
         })
         return restore(waitFor(flight, ask, fiber, now)).pipe(
@@ -276,7 +287,7 @@ export class LivingCache {
   /** A failing load never destroys a good entry: it serves as long as it may. */
   private onFailure(ask: Ask, key: string, failure: Unavailable, now: number): Found {
     const entry = ask.demand === "any" ? this.entries.use(key) : undefined
-    const use: Use = entry === undefined ? "expired" : useOf(entry, this.values, now)
+    const use = this.useFor(ask, entry, now)
     if (entry === undefined || use === "expired") return { kind: "failed", failure }
     // Somebody else has put one there meanwhile.
     if (use === "fresh") return this.hit(ask, entry, now)
@@ -506,7 +517,7 @@ const waitFor = (
 
 const placePrefix = ({ row }: CacheRow): string => `cache/${row.downstream}/${row.method}/`
 
-const place = ({ row, key }: Pick<Entry, "row" | "key">): string => `${placePrefix(row)}${placeOf(key)}`
+const place = ({ row, key }: Pick<Entry, "row" | "key">): string => `${placePrefix(row)}${digest(key)}`
 
 /** Whether one was asked for later; a time in the future is of a clock that was set back, and says nothing. */
 const isNewer = (known: Entry, than: Pick<Entry, "asOf">, now: number): boolean =>
