@@ -86,11 +86,11 @@ const kindOf = (signal: Logged): string | undefined =>
         ? `${signal.downstream}/${signal.method} caller`
         : signal._tag === "ReadTooOld"
           ? `${signal.downstream}/${signal.method} ${signal.step} too old`
-        : signal._tag === "DarkCompared"
-          ? `${signal.downstream}/${signal.method} ${signal.flag} ${signal.result}`
-          : signal._tag === "CacheDropped"
-            ? `${signal.downstream}/${signal.method} ${signal.why}`
-            : undefined
+          : signal._tag === "DarkCompared"
+            ? `${signal.downstream}/${signal.method} ${signal.flag} ${signal.result}`
+            : signal._tag === "CacheDropped"
+              ? `${signal.downstream}/${signal.method} ${signal.why}`
+              : undefined
 
 /** Lets one of those alike pass per second, with the number of those that were held back before it. */
 const thinned = () => {

@@ -15,9 +15,9 @@ const key = ({ id }: { readonly id: string }) => id
 test("a safe method may promise monotonic reads, in an outage that it bears or not", () => {
   const safe = Contract.method({ ...shape, idempotency: "safe", reads: "monotonic" })
   expect<(typeof safe)["reads"]>().type.toBe<"monotonic" | undefined>()
-  expect(Contract.method({ ...shape, idempotency: "safe", onOutage: "fail", reads: "monotonic" })).type.toBeAssignableTo<
-    Contract.Method
-  >()
+  expect(
+    Contract.method({ ...shape, idempotency: "safe", onOutage: "fail", reads: "monotonic" })
+  ).type.toBeAssignableTo<Contract.Method>()
   expect(Contract.method({ ...shape, idempotency: "safe" })).type.toBeAssignableTo<Contract.Method>()
 })
 

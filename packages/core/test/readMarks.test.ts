@@ -1,0 +1,141 @@
+/** The bounds of what is remembered of sessions, against a list. */
+import { assert, describe, it } from "@effect/vitest"
+import { ReadMarks } from "@failsoft/core"
+import { choices, search } from "./history.ts"
+
+interface Raise {
+  readonly session: string
+  readonly key: string
+  readonly asOf: number
+}
+
+const sessions = ["s1", "s2", "s3"] as const
+const keys = ["a", "b", "c", "d"] as const
+const bounds = { sessionsMax: 2, keysMax: 3 }
+
+/** Everything that was shown, the oldest first; who was shown something longest ago has gone. */
+const remembered = (past: ReadonlyArray<Raise>, session: string, key: string): number | undefined => {
+  let known: ReadonlyArray<{ readonly session: string; readonly marks: ReadonlyArray<Raise> }> = []
+  for (const raise of past) {
+    const before = known.find((of) => of.session === raise.session)?.marks ?? []
+    const asOf = Math.max(raise.asOf, before.find((of) => of.key === raise.key)?.asOf ?? raise.asOf)
+    const marks = [...before.filter((of) => of.key !== raise.key), { ...raise, asOf }].slice(-bounds.keysMax)
+    known = [...known.filter((of) => of.session !== raise.session), { session: raise.session, marks }].slice(
+      -bounds.sessionsMax
+    )
+  }
+  return known.find((of) => of.session === session)?.marks.find((of) => of.key === key)?.asOf
+}
+
+type Bug = (marks: ReadMarks.ReadMarks) => ReadMarks.ReadMarks
+
+const right: Bug = (marks) => marks
+
+const differs =
+  (bug: Bug, of: ReadMarks.Options = bounds) =>
+  (history: ReadonlyArray<Raise>): string | undefined => {
+    const marks = bug(ReadMarks.make(of))
+    for (const { asOf, key, session } of history) marks.raise(session, key, asOf)
+    for (const session of sessions) {
+      for (const key of keys) {
+        const got = marks.of(session, key)
+        const expected = remembered(history, session, key)
+        if (got !== expected) return `${session} ${key}: ${got}, in the list ${expected}`
+      }
+    }
+    return marks.sessions() > bounds.sessionsMax ? `${marks.sessions()} sessions` : undefined
+  }
+
+const firstOf = (bug: Bug, of?: ReadMarks.Options) =>
+  search(
+    500,
+    (choose) =>
+      Array.from({ length: choose.between(1, 12) }, () => ({
+        session: choose.pick(sessions),
+        key: choose.pick(keys),
+        asOf: choose.between(1, 9)
+      })),
+    differs(bug, of)
+  )
+
+describe("the marks of sessions", () => {
+  it("are those of the list over 500 random histories", () => assert.isUndefined(firstOf(right)))
+
+  const bugs: Readonly<Record<string, Bug>> = {
+    "the latest answer is the mark, also where it is older": (marks) => {
+      const own = new Map<string, number>()
+      return {
+        ...marks,
+        raise: (session, key, asOf) => {
+          marks.raise(session, key, asOf)
+          own.set(`${session} ${key}`, asOf)
+        },
+        of: (session, key) => (marks.of(session, key) === undefined ? undefined : own.get(`${session} ${key}`))
+      }
+    },
+    "who was first goes first, although he was there again": (marks) => {
+      const seen = new Set<string>()
+      return {
+        ...marks,
+        raise: (session, key, asOf) => {
+          if (
+            seen.has(`${session} ${key}`) &&
+            marks.of(session, key) !== undefined &&
+            (marks.of(session, key) ?? 0) >= asOf
+          )
+            return
+          seen.add(`${session} ${key}`)
+          marks.raise(session, key, asOf)
+        }
+      }
+    }
+  }
+  it.each(Object.keys(bugs))("and the planted bug is found: %s", (name) =>
+    assert.isDefined(firstOf(bugs[name] ?? right))
+  )
+
+  it.each([
+    { ...bounds, sessionsMax: 3 },
+    { ...bounds, sessionsMax: 1 },
+    { ...bounds, keysMax: 4 },
+    { ...bounds, keysMax: 2 }
+  ])("and bounds that are off by one are found: %o", (of) => assert.isDefined(firstOf(right, of)))
+
+  it("tell how many were forgotten", () => {
+    const marks = ReadMarks.make(bounds)
+    for (const key of keys) marks.raise("s1", key, 1)
+    assert.strictEqual(marks.forgotten(), 1)
+    marks.raise("s2", "a", 1)
+    marks.raise("s3", "a", 1)
+    assert.strictEqual(marks.forgotten(), 4)
+    assert.strictEqual(marks.sessions(), 2)
+  })
+
+  it("have bounds that are whole numbers", () => {
+    for (const keysMax of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      assert.throws(() => ReadMarks.make({ keysMax }), /keysMax is .*; it must be a whole number/)
+      assert.throws(() => ReadMarks.carried([], keysMax), /keysMax/)
+    }
+    assert.throws(() => ReadMarks.make({ sessionsMax: 1_000_001 }), /sessionsMax/)
+  })
+})
+
+describe("the marks that came with a request", () => {
+  it("are bounded, and what was shown longest ago goes first", () => {
+    const marks = ReadMarks.carried([], 2)
+    marks.raise("a", 1)
+    marks.raise("b", 2)
+    marks.raise("a", 3)
+    marks.raise("c", 4)
+    assert.deepStrictEqual([marks.of("a"), marks.of("b"), marks.of("c")], [3, undefined, 4])
+    const again = ReadMarks.carried(marks.entries(), 2)
+    assert.deepStrictEqual([again.of("a"), again.of("b"), again.of("c")], [3, undefined, 4])
+  })
+
+  it("name ten thousand keys apart", () => {
+    const choose = choices(1)
+    const marks = ReadMarks.carried([], 10_000)
+    for (let nth = 0; nth < 10_000; nth++) marks.raise(`catalog/show {"sku":"sku-${nth}-${choose.between(0, 9)}"}`, nth)
+    assert.lengthOf(marks.entries(), 10_000)
+  })
+})
