@@ -11,7 +11,7 @@ import { Inventory } from "../contracts/Inventory.ts"
 import { Payments } from "../contracts/Payments.ts"
 import { Recommendations } from "../contracts/Recommendations.ts"
 import { Dhl, Ups } from "../contracts/Shipping.ts"
-import { bestsellers } from "./bestsellers.ts"
+import * as bestsellers from "./bestsellers.ts"
 import { anonymous } from "./customer.ts"
 import * as flags from "./flags.ts"
 import * as picks from "./picks.ts"
@@ -65,7 +65,7 @@ export const PaymentsRing = Payments.layer({
   charge: { policy: Policy.standard({ deadline: "600 millis" }) }
 })
 
-/** What was shown last, else what everybody buys, or by the flag what those of his taste buy. */
+/** What was shown last, else what everybody buys, or by the flag what those of his taste buy, else nothing. */
 export const RecommendationsRing = Recommendations.layer({
   forUser: {
     policy: Policy.standard({ deadline: "250 millis" }),
@@ -73,7 +73,11 @@ export const RecommendationsRing = Recommendations.layer({
       Fallback.stale({ maxAge: "1 hour", entriesMax: 1000 }),
       Fallback.rollout({
         flag: flags.picks,
-        stable: Fallback.value(bestsellers),
+        stable: Fallback.chain(
+          Fallback.precomputed({ load: bestsellers.load, lookup: bestsellers.lookup, name: "the bestsellers" }),
+          // Where the file is missing or broken the page goes without.
+          Fallback.omit([])
+        ),
         candidate: Fallback.precomputed({ load: picks.load, lookup: picks.lookup, name: "the picks of the night" }),
         // Who has not said who he is has no side.
         key: ({ userId }: { readonly userId: string }) => (userId === anonymous ? "" : userId)
