@@ -2,25 +2,12 @@
  * The outage matrix: one downstream, every way in which it can fail, each endpoint,
  * over real HTTP with real processes. A cell is one test.
  */
-import { fileURLToPath } from "node:url"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { checkAlways } from "./always.ts"
-import { ask, type Seen, type Storefront, start, until } from "./storefront.ts"
-
-/**
- * One second of the storefront takes two: eight processes share two cores with whatever else
- * the machine does, and what is not broken has to stay well within the times of its policies,
- * or a cell tells of the machine. The downstreams' faults are in real time.
- */
-const times = 2
-const slowed = [
-  process.execPath,
-  "--conditions=@failsoft/source",
-  fileURLToPath(new URL("slowMain.ts", import.meta.url))
-] as const
+import { always, MatrixShop, qualityOf, recoveryMillis, seenSku } from "./matrixShop.ts"
+import { type Seen, until } from "./storefront.ts"
 
 /** The ways to fail. `SIGKILL` kills the real process; it is started again after a second. */
-const modes: Readonly<Record<string, object | "SIGKILL">> = {
+export const modes: Readonly<Record<string, object | "SIGKILL">> = {
   slow: { kind: "latency", millis: 5000 },
   hang: { kind: "hang" },
   refused: { kind: "down" },
@@ -36,9 +23,6 @@ const modes: Readonly<Record<string, object | "SIGKILL">> = {
 /** A downstream that comes and goes may also answer. */
 const mayAnswer = (mode: string) => mode === "flapping" || mode === "killed"
 
-const seenSku = "sku-1"
-const recoveryMillis = 10_000 * times
-
 interface Row {
   /** The qualities that the page of a product seen before may have of this downstream; none = it is not used or not needed. */
   readonly page: (page: Seen) => void
@@ -50,12 +34,6 @@ interface Row {
   readonly health: "warn" | "fail"
   /** What is killed, where the downstream is several processes. */
   readonly processes?: ReadonlyArray<string>
-}
-
-const qualityOf = (page: Seen, downstream: string): unknown => {
-  const meta = page.body["meta"]
-  const degraded = typeof meta === "object" && meta !== null && "degraded" in meta ? meta.degraded : []
-  return Array.isArray(degraded) ? degraded.find((entry) => entry.downstream === downstream)?.quality : undefined
 }
 
 const fresh = (page: Seen) => {
@@ -108,36 +86,13 @@ const rows: Readonly<Record<string, Row>> = {
 export const matrix = (downstream: string): void => {
   const row = rows[downstream]
   if (row === undefined) throw new Error(`the matrix has no row for ${downstream}`)
-  let shop: Storefront
+  let shop: MatrixShop
   let unseen = 100
 
   beforeAll(async () => {
-    shop = await start({ CLOCK_TIMES: String(times) }, { command: slowed })
-    // Six cold services on two cores are slower than any deadline: begin when this one is warm.
-    let warm = 0
-    await until("the shop is warm", 60_000, async () => {
-      warm = (await whole(`${downstream} warm-up ${warm}`)) ? warm + 1 : 0
-      return warm >= 5
-    })
+    shop = await MatrixShop.start(downstream)
   })
   afterAll(() => shop?.stop())
-
-  const freshPage = async () => {
-    const page = await shop.page(seenSku)
-    checkAlways(page, times)
-    return page.status === 200 && page.headers.get("degradation") === null
-  }
-  const quotes = () => ask(`${shop.api}/shipping-quotes?sku=${seenSku}&country=DE`)
-  /** Health is what calls observed, so every downstream has to be called again. */
-  const whole = async (key: string) => {
-    const ordered = await shop.order(key)
-    const page = await freshPage()
-    const quoted = await quotes()
-    const health = await ask(`${shop.admin}/health`)
-    return (
-      quoted.headers.get("degradation") === null && ordered.status === 201 && page && health.body["status"] === "pass"
-    )
-  }
 
   describe.each(Object.keys(modes))(`${downstream} is %s`, (mode) => {
     const key = `${downstream} ${mode}`
@@ -149,46 +104,41 @@ export const matrix = (downstream: string): void => {
     let health: Seen
 
     beforeAll(async () => {
-      await until("the shop is whole before the fault", recoveryMillis, () => whole(`${key} before`))
+      await until("the shop is whole before the fault", recoveryMillis, () => shop.isWhole(`${key} before`))
       const fault = modes[mode]
-      if (fault === "SIGKILL") {
-        for (const name of row.processes ?? [downstream]) {
-          const { pid } = await shop.downstream(name)
-          assert.isNumber(pid, "the downstream lives before it is killed")
-          process.kill(Number(pid), "SIGKILL")
-        }
-      } else if (fault !== undefined)
-        await shop.setFault(downstream, fault)
+      if (fault === "SIGKILL") for (const name of row.processes ?? [downstream]) await shop.kill(name)
+      else
+        await shop.setFault(downstream, fault ?? {})
         // At the same time, as customers come; and nobody has seen the second sku.
       ;[page, unknownPage, order, quoted] = await Promise.all([
         shop.page(seenSku),
         shop.page(`sku-${unseen++}`),
         shop.order(key),
-        quotes()
+        shop.quotes()
       ])
-      ;[ready, health] = await Promise.all([ask(`${shop.api}/readyz`), ask(`${shop.admin}/health`)])
+      ;[ready, health] = await Promise.all([shop.ready(), shop.health()])
     })
 
     it("GET /products/:sku, seen before", () => {
-      checkAlways(page, times)
+      always(page)
       if (mayAnswer(mode) && page.status === 200) return
       row.page(page)
     })
 
     it("GET /products/:sku, never seen", () => {
-      checkAlways(unknownPage, times)
+      always(unknownPage)
       if (mayAnswer(mode) && unknownPage.status === 200) return
       assert.strictEqual(unknownPage.status, row.unseenStatus, JSON.stringify(unknownPage.body))
     })
 
     it("POST /orders", () => {
-      checkAlways(order, times)
+      always(order)
       if (mayAnswer(mode) && order.status === 201) return
       assert.include(row.order, order.status, JSON.stringify(order.body))
     })
 
     it("GET /shipping-quotes", () => {
-      checkAlways(quoted, times)
+      always(quoted)
       assert.strictEqual(quoted.status, 200, JSON.stringify(quoted.body))
       const unreachable = quoted.body["unreachable"]
       const all = Array.isArray(quoted.body["quotes"]) ? quoted.body["quotes"].map((of) => of.carrier) : []
@@ -216,33 +166,7 @@ export const matrix = (downstream: string): void => {
 
     it("full quality returns, and what was asked for once was done once", async () => {
       if (modes[mode] !== "SIGKILL") await shop.clearFault(downstream)
-      await until("full quality after the fault", recoveryMillis, freshPage)
-      await until("full quality of the quotes", recoveryMillis, async () => {
-        const seen = await quotes()
-        checkAlways(seen, times)
-        return seen.headers.get("degradation") === null
-      })
-      let again = await shop.order(key)
-      await until("the order is confirmed with the same key", recoveryMillis, async () => {
-        checkAlways(again, times)
-        if (again.body["status"] === "pending")
-          again = await ask(`${shop.api}/orders/${String(again.body["id"])}`, owner)
-        else if (again.status === 503) again = await shop.order(key)
-        return again.body["status"] === "confirmed"
-      })
-      const id = String(again.body["id"])
-      const done = async () => {
-        const charges = (await shop.journal("payments")).applied.filter((of) => of.idempotencyKey === id)
-        const reserved = (await shop.journal("inventory")).applied.filter((of) =>
-          of.idempotencyKey?.startsWith(`${id}.`)
-        )
-        const held = reserved.reduce((sum, of) => sum + (of.operation === "reserve" ? 1 : -1), 0)
-        return { charges: charges.length, held }
-      }
-      await until("what was reserved and not used is given back", recoveryMillis, async () => (await done()).held === 1)
-      assert.deepEqual(await done(), { charges: 1, held: 1 }, "charged once, held once")
+      await shop.recovers(key)
     })
   })
 }
-
-const owner = { headers: { authorization: "Bearer demo-alice" } }
