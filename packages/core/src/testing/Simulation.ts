@@ -122,6 +122,11 @@ export interface Options<R, E, Fakes extends ReadonlyArray<Fake<unknown>>> {
   readonly sometimes?: Readonly<Record<string, Check.Sometimes>>
   /** What trapped globals do. Default `throw`. */
   readonly traps?: "throw" | "virtual" | "off"
+  /**
+   * Whether errors have a stack while requests run, for those who debug. Default: only where
+   * a case is replayed (`SIM_REPLAY`); a search is a tenth faster without.
+   */
+  readonly stacks?: boolean
   /** Where cases are kept and progress is told. */
   readonly host?: Host.Host
 }
@@ -153,13 +158,17 @@ const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fro
 /** After recovery this long, so that there are requests that full quality is owed to. */
 const tailMillis = 5000
 
-const setupOf = <R, E, const Fakes extends ReadonlyArray<Fake<unknown>>>(options: Options<R, E, Fakes>): Setup => ({
+const setupOf = <R, E, const Fakes extends ReadonlyArray<Fake<unknown>>>(
+  options: Options<R, E, Fakes>,
+  replay: Case.Case | undefined
+): Setup => ({
   // The types of `Options` hold: the fakes are what the layer needs, the layer what the traffic needs.
   layer: options.layer as unknown as Setup["layer"],
   fakes: options.fakes,
   traffic: options.traffic as unknown as Setup["traffic"],
   deadlineMillis: millis(options.deadline),
-  traps: options.traps ?? "throw"
+  traps: options.traps ?? "throw",
+  stacks: options.stacks ?? replay !== undefined
 })
 
 const whole = (host: Host.Host, name: string, otherwise: number): number => {
@@ -183,7 +192,8 @@ const campaignOf = <R, E, const Fakes extends ReadonlyArray<Fake<unknown>>>(
   options: Options<R, E, Fakes>
 ): campaign.Campaign => {
   const host = options.host ?? Host.none
-  const setup = setupOf(options)
+  const replay = replayOf(host, options.name)
+  const setup = setupOf(options, replay)
   const faultsMillis = millis(options.faultsWithin ?? "10 seconds")
   const recoveryMillis = millis(options.recovery)
   const except = new Set(options.except)
@@ -215,7 +225,7 @@ const campaignOf = <R, E, const Fakes extends ReadonlyArray<Fake<unknown>>>(
         Object.entries(options.sometimes ?? {}).map(([name, seen]) => [name, { needs: undefined, seen }])
       )
     },
-    replay: replayOf(host, options.name)
+    replay
   }
 }
 

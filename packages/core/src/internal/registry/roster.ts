@@ -31,9 +31,12 @@ export class Roster {
     for (const { row } of rows) this.taken.delete(`${name}/${row.method}`)
     const left = new Set<Cell>()
     for (const row of rows) for (const cell of row.cells) cell.rows.delete(row)
+    const prefixes = rows.map(({ row }) => `${name}/${row.method}/`)
     for (const cell of new Set(rows.flatMap((row) => row.cells))) {
-      const gone = cell.names.filter((of) => rows.some(({ row }) => of.startsWith(`${name}/${row.method}/`)))
-      cell.names.splice(0, cell.names.length, ...cell.names.filter((of) => !gone.includes(of)))
+      const { false: kept = [], true: gone = [] } = Object.groupBy(cell.names, (of) =>
+        prefixes.some((prefix) => of.startsWith(prefix)) ? "true" : "false"
+      )
+      cell.names.splice(0, cell.names.length, ...kept)
       const [heir] = cell.names
       for (const of of gone) {
         this.cells.delete(of)

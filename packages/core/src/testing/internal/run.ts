@@ -11,7 +11,6 @@ import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import { namesOf } from "../../Composition.ts"
 import type * as Contract from "../../Contract.ts"
-import { describe } from "../../Downstream.ts"
 import { forkBeside } from "../../internal/fork.ts"
 import * as Journal from "../../Journal.ts"
 import type { Facts } from "../../Policy.ts"
@@ -35,6 +34,8 @@ export interface Setup {
   readonly traffic: ReadonlyArray<Traffic<never>>
   readonly deadlineMillis: number
   readonly traps: "throw" | "virtual" | "off"
+  /** Whether errors that requests meet have a stack. */
+  readonly stacks: boolean
 }
 
 /** One case. `salt` makes other interleavings of the same draws. */
@@ -61,7 +62,14 @@ export const run = (setup: Setup, of: Case): Trace.Trace => {
   })
   const recorder = new Recorder(pump.elapsedMillis)
   const world = new World(setup, of, pump, recorder)
-  const ended = pump.run(Effect.scoped(world.story))
+  const { stackTraceLimit } = Error
+  const ended = (() => {
+    try {
+      return pump.run(Effect.scoped(world.story))
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
+  })()
   const failure =
     ended._tag === "Ended" && Exit.isFailure(ended.exit) ? firstLine(Cause.pretty(ended.exit.cause)) : undefined
   return {
@@ -113,11 +121,13 @@ class World {
 
   readonly story = Effect.gen({ self: this }, function* () {
     const services = yield* this.build()
-    this.methods = this.setup.fakes.flatMap((fake) => methodsOf(fake.contract, services, fake.client))
+    this.methods = this.setup.fakes.flatMap(({ contract }) => methodsOf(contract, this.recorder.rows))
     // What the layer does for itself from time to time (a table that is loaded again) has begun: it is not left over.
     yield* Effect.sleep(0)
     const before = { fibers: this.pump.fibers(), timers: this.pump.timers() }
     yield* this.jumps()
+    // The stacks of expected failures are a tenth of a run's time, and a trace has none of them.
+    if (!this.setup.stacks) Error.stackTraceLimit = 0
     // The context as it is here has the clock, the scheduler and the counts of this run.
     const context = Context.merge(yield* Effect.context<never>(), services)
     yield* Effect.provideService(this.drive(context), Scheduler.PreventSchedulerYield, true)
@@ -258,17 +268,13 @@ const goesAway = (fiber: Fiber.Fiber<unknown, unknown>, after: number) =>
 
 const methodsOf = (
   contract: Contract.Contract,
-  services: Context.Context<never>,
-  client: Context.Key<never, object>
-): ReadonlyArray<Trace.Method> => {
-  const built = Context.getOrUndefined(services, client as Context.Key<unknown, object>)
-  const description = built === undefined ? undefined : describe(built)
-  return Object.entries(contract.methods).map(([method, { idempotency, onOutage }]) => {
-    const described = description?.methods.find(({ name }) => name === method)
-    const fallback = described?.fallback ?? []
-    const cache = described?.cache?.knobs
-    const ages = fallback.flatMap(({ knobs }) =>
-      typeof knobs["maxAgeMillis"] === "number" ? [knobs["maxAgeMillis"]] : []
+  rows: ReadonlyArray<Settings.RegisteredRow>
+): ReadonlyArray<Trace.Method> =>
+  Object.entries(contract.methods).map(([method, { idempotency, onOutage }]) => {
+    const built = rows.find(({ row }) => row.downstream === contract.name && row.method === method)
+    const cache = built?.cache?.instance.values
+    const ages = (built?.fallback?.steps ?? []).flatMap(({ instance: { values } }) =>
+      typeof values["maxAgeMillis"] === "number" ? [values["maxAgeMillis"]] : []
     )
     if (cache !== undefined) ages.push(staleMillisOf(cache))
     return {
@@ -282,7 +288,6 @@ const methodsOf = (
         : { freshMaxMillis: Math.max(Number(cache["freshMillis"]), Number(cache["negativeMillis"])) })
     }
   })
-}
 
 /** How old an answer of a cache may get, by its lifetimes. */
 const staleMillisOf = (cache: Facts): number =>
