@@ -32,6 +32,18 @@ export const equivalents: ReadonlyArray<Equivalent> = [
     reason: "what is told to a bus without listeners is heard by nobody; asking first saves the signal"
   },
   {
+    file: policy("sharedCircuitBreaker"),
+    line: "if (!bus.active) return",
+    change: ["!bus.active", "false"],
+    reason: "what is told to a bus without listeners is heard by nobody; asking first saves the signal"
+  },
+  {
+    file: policy("sharedRateLimit"),
+    line: 'const where = attemptOf(fiber, row, "")',
+    change: ['""', '"mutant"'],
+    reason: "only the row and the times of it are read: the refusal has its key already"
+  },
+  {
     file: policy("adaptiveTimeout"),
     line: "if (deadlineAt === Number.POSITIVE_INFINITY) return limit.millis",
     change: ["deadlineAt === Number.POSITIVE_INFINITY", "false"],

@@ -1,6 +1,6 @@
 /** The policies over Effect's stores, in memory and in virtual time: two processes are two builds over one store. */
 import { assert, describe, it } from "@effect/vitest"
-import { Call, CallKey, ContractViolation, Policy, Refused, Signal } from "@failsoft/core"
+import { Call, CallKey, ContractViolation, Deadline, Policy, Refused, Signal } from "@failsoft/core"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -116,6 +116,29 @@ describe("sharedCircuitBreaker", () => {
       assert.strictEqual(yield* as("a", good), "CIRCUIT_OPEN")
       assert.strictEqual(yield* as("b", good), "answered")
       assert.deepInclude(told("CircuitChanged")[0], { key: "a" })
+    })
+  )
+
+  it.effect("is one circuit for all keys where keys are not wanted, and who has no key shares it", () =>
+    Effect.gen(function* () {
+      const store = yield* circuits
+      const one = yield* living(breaker(store, { consecutiveFailures: 1 }))
+      const keyed = yield* living(breaker(store, { perKey: true, consecutiveFailures: 1 }))
+      const as = (of: typeof one, key: string, call: Call.Call<string, unknown, unknown> = good) =>
+        Effect.provideService(of.intercept(call), CallKey.CallKey, key)
+      assert.deepEqual(one.state(), { circuit: "closed", storeAway: false })
+      yield* Effect.exit(as(one, "a", bad))
+      assert.notProperty(one.told("CircuitChanged")[0], "key")
+      assert.deepEqual(one.state(), { circuit: "open", storeAway: false })
+      for (const result of [yield* as(one, "b"), yield* as(keyed, "")]) {
+        assert(result._tag === "Failure" && result.failure instanceof Refused.Refused)
+        assert.isUndefined(result.failure.key)
+      }
+      yield* Effect.exit(as(keyed, "a", bad))
+      const refused = yield* as(keyed, "a")
+      assert(refused._tag === "Failure" && refused.failure instanceof Refused.Refused)
+      assert.strictEqual(refused.failure.key, "a")
+      assert.strictEqual((yield* as(keyed, "b"))._tag, "Success")
     })
   )
 
@@ -256,6 +279,77 @@ describe("sharedRateLimit", () => {
     })
   )
 
+  it.effect("waits no longer than its caller's deadline, and in the dark not at all", () =>
+    Effect.gen(function* () {
+      // The clock of a process does not begin at 0.
+      yield* TestClock.adjust("10 seconds")
+      const { intercept } = yield* living(limit(yield* limits, { waitMax: "1 second" }))
+      for (const _ of times(3)) yield* intercept(good)
+      const until = (at: number) => Effect.provideService(ending(intercept(good)), Deadline.Deadline, at)
+      assert.strictEqual(yield* until(11_000), "RATE_LIMITED")
+      const waits = yield* Effect.forkChild(until(11_001))
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(waits.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* Fiber.join(waits), "answered")
+
+      const dark = yield* living(limit(yield* limits, { waitMax: "1 second", permits: 1, mode: "dark" }))
+      yield* dark.intercept(good)
+      assert.strictEqual(yield* ending(dark.intercept(good)), "answered")
+      assert.lengthOf(dark.told("CallRefused"), 1, "a second of waiting is not within three")
+      const short = yield* living(
+        limit(yield* limits, { waitMax: "1 second", permits: 1, window: "1 second", mode: "dark" })
+      )
+      yield* short.intercept(good)
+      assert.strictEqual(yield* ending(short.intercept(good)), "answered")
+      assert.lengthOf(short.told("CallRefused"), 0, "who would only have waited is not counted")
+    })
+  )
+
+  it.effect("counts all keys together where keys are not wanted, and who has no key with them", () =>
+    Effect.gen(function* () {
+      const store = yield* limits
+      const one = yield* living(limit(store, { permits: 1 }))
+      const keyed = yield* living(limit(store, { permits: 1, perKey: true }))
+      const as = (of: typeof one, key: string) => Effect.provideService(of.intercept(good), CallKey.CallKey, key)
+      assert.deepEqual(one.state(), { storeAway: false })
+      assert.strictEqual((yield* as(one, "a"))._tag, "Success")
+      for (const result of [yield* as(one, "b"), yield* as(keyed, "")]) {
+        assert(result._tag === "Failure" && result.failure instanceof Refused.Refused)
+        assert.isUndefined(result.failure.key)
+        assert.deepEqual(result.failure.state, { limit: 1, windowMillis: 3000, shared: "maps" })
+      }
+      assert.strictEqual((yield* as(keyed, "a"))._tag, "Success")
+      const refused = yield* as(keyed, "a")
+      assert(refused._tag === "Failure" && refused.failure instanceof Refused.Refused)
+      assert.strictEqual(refused.failure.key, "a")
+    })
+  )
+
+  it.effect("is known to its store by its name, and by its name and the key: other programs may look at it", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const watched = Layer.effect(
+        RateLimiter.RateLimiterStore,
+        Effect.map(RateLimiter.RateLimiterStore, (store) =>
+          RateLimiter.RateLimiterStore.of({
+            ...store,
+            tokenBucket: (options) => {
+              asked.push(options.key)
+              return store.tokenBucket(options)
+            }
+          })
+        )
+      ).pipe(Layer.provide(yield* limits))
+      const one = yield* living(limit(watched))
+      const keyed = yield* living(limit(watched, { perKey: true }))
+      yield* one.intercept(good)
+      yield* keyed.intercept(good)
+      yield* Effect.provideService(keyed.intercept(good), CallKey.CallKey, "a")
+      assert.deepEqual(asked, ["maps", "maps", "maps:a"])
+    })
+  )
+
   it.effect("keeps keys apart, passes in the dark with a count, and does nothing when off", () =>
     Effect.gen(function* () {
       const store = yield* limits
@@ -268,6 +362,7 @@ describe("sharedRateLimit", () => {
         times(3).map(() => "answered")
       )
       assert.lengthOf(dark.told("CallRefused"), 2)
+      assert.deepInclude(dark.told("CallRefused")[0], { dark: true, reason: "RATE_LIMITED" })
       const off = yield* living(limit(store, { mode: "off", permits: 1 }))
       assert.strictEqual(yield* ending(off.intercept(good)), "answered")
     })

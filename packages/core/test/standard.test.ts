@@ -25,6 +25,50 @@ describe("the standard stack", () => {
     assert.isAtMost(value(Policy.standard({ deadline }), "timeout", "limitMillis"), deadline / 3)
   })
 
+  /** By hand from the page of the standard stack: an attempt is a quarter, a backoff a fortieth to a tenth, and so on. */
+  const quick = { baseMillis: 5, delayMaxMillis: 20, waitMaxMillis: 10, windowMillis: 10_000 }
+  const usual = { baseMillis: 25, delayMaxMillis: 100, waitMaxMillis: 50, windowMillis: 10_000 }
+  const long = { baseMillis: 1000, delayMaxMillis: 4000, waitMaxMillis: 2000, windowMillis: 20_000 }
+  it.each([
+    [200, { ...quick, limitMillis: 50, openMillis: 100, openMaxMillis: 300, probeMaxMillis: 1000 }],
+    [1000, { ...usual, limitMillis: 250, openMillis: 250, openMaxMillis: 300, probeMaxMillis: 1000 }],
+    [40_000, { ...long, limitMillis: 10_000, openMillis: 10_000, openMaxMillis: 10_000, probeMaxMillis: 10_000 }]
+  ] as const)("has these figures for a deadline of %i ms", (deadline, expected) => {
+    const policy = Policy.standard({ deadline })
+    const kindOf = {
+      baseMillis: "retry",
+      delayMaxMillis: "retry",
+      waitMaxMillis: "adaptiveLimit",
+      windowMillis: "circuitBreaker",
+      limitMillis: "timeout",
+      openMillis: "circuitBreaker",
+      openMaxMillis: "circuitBreaker",
+      probeMaxMillis: "circuitBreaker"
+    } as const
+    const seen = Object.fromEntries(Object.entries(kindOf).map(([knob, kind]) => [knob, value(policy, kind, knob)]))
+    assert.deepEqual(seen, expected)
+    assert.strictEqual(value(policy, "deadline", "limitMillis"), deadline)
+    assert.strictEqual(value(policy, "retry", "times"), 2)
+  })
+
+  it("has a limit that begins at 20 of at most 200, and fits into a smaller one", () => {
+    const limits = (limitMax?: number) =>
+      ["limitMin", "limitInitial", "limitMax", "queueMax"].map((knob) =>
+        value(Policy.standard(limitMax === undefined ? {} : { limitMax }), "adaptiveLimit", knob)
+      )
+    assert.deepEqual(limits(), [4, 20, 200, 20])
+    assert.deepEqual(limits(10), [4, 10, 10, 10])
+    assert.deepEqual(limits(2), [2, 2, 2, 2])
+  })
+
+  it("gives a call that is sent once three quarters of its deadline, or what it is told", () => {
+    const attempt = (options: Policy.StandardOptions) => value(Policy.standardOnce(options), "timeout", "limitMillis")
+    assert.strictEqual(attempt({}), 750)
+    assert.strictEqual(attempt({ deadline: "4 seconds" }), 3000)
+    assert.strictEqual(attempt({ attempt: "100 millis" }), 100)
+    assert.strictEqual(value(Policy.standard({ attempt: "100 millis" }), "timeout", "limitMillis"), 100)
+  })
+
   it("has the default order, outermost first", () => {
     const kinds = (policy: Policy.Policy) => policy.parts.map(({ kind }) => kind)
     assert.deepEqual(kinds(Policy.standard()), ["deadline", "retry", "circuitBreaker", "adaptiveLimit", "timeout"])
