@@ -10,6 +10,10 @@
  * running at its deadline is interrupted and answered with 503, or with 408 where
  * its body has not even arrived.
  *
+ * A client that sends `Session-Read-Mark` (anything to begin with, then what it got last)
+ * carries what its session was shown by methods with monotonic reads from one process to
+ * another: it is shown nothing older. Each answer that it gets has the field again.
+ *
  * Who stands before it is asked in this order, wherever their layers are: `Modes`,
  * `RateLimits`, `LoadShedding`. Under `Server.serve` a request that would be shed is
  * answered on its socket before all of them, unless something may be refused by mode.
@@ -45,6 +49,7 @@ import { Drain } from "./Drain.ts"
 import { EdgeRequest, type Limits } from "./internal/edgeRequest.ts"
 import { Door } from "./internal/frontDoor.ts"
 import { modeHeaders } from "./internal/modeHeaders.ts"
+import * as readMarkField from "./internal/readMarkField.ts"
 import { Early } from "./internal/shedEarly.ts"
 import { LoadShedding } from "./LoadShedding.ts"
 import { Modes } from "./Modes.ts"
@@ -61,6 +66,8 @@ export interface Options {
   readonly deadline?: Duration.Input
   /** The largest request body in bytes. Default 1 MiB. */
   readonly requestMaxBytes?: number
+  /** The most marks of `Session-Read-Mark` (25 bytes each): so many keys of a session are remembered. Default 32, 0 for none, 100 at most. */
+  readonly readMarksMax?: number
 }
 
 /**
@@ -86,10 +93,17 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
         )
       }
       const maxBytes = options.requestMaxBytes ?? 1_048_576
+      const readMarksMax = options.readMarksMax ?? 32
+      if (!Number.isInteger(readMarksMax) || readMarksMax < 0 || readMarksMax > readMarkField.marksMax) {
+        throw new Error(
+          `Edge: readMarksMax is ${readMarksMax}; it must be a whole number from 0 to ${readMarkField.marksMax}`
+        )
+      }
       const limits: Limits = {
         deadlineMillis: Duration.toMillis(Duration.fromInputUnsafe(options.deadline ?? "2 seconds")),
         maxBytes,
         maxSize: ByteSize.bytes(maxBytes),
+        readMarksMax,
         alarms: Deadline.makeAlarms(),
         drain,
         told: (request, now) => {

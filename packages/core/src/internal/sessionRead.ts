@@ -25,6 +25,8 @@ export class SessionRead {
   }
 
   shown(asOf: number): void {
+    // A time that is none, of a step of the user's own, would end the promise for this key.
+    if (!Number.isFinite(asOf)) return
     if (this.session !== undefined) this.marks.raise(this.session, this.key, asOf)
     this.carried?.raise(this.key, asOf)
   }

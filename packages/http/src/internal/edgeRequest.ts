@@ -6,7 +6,7 @@
  * writes the answer on the socket and interrupts that fiber; two fibers and a timer
  * for a race would cost more than all the rest of the edge.
  */
-import { Deadline, Journal } from "@failsoft/core"
+import { Deadline, Journal, ReadMarks } from "@failsoft/core"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -25,6 +25,7 @@ import type { DrainSwitch } from "../Drain.ts"
 import * as Problem from "../Problem.ts"
 import { answerEarly } from "./answerEarly.ts"
 import { ArrivedAt } from "./arrival.ts"
+import * as readMarkField from "./readMarkField.ts"
 import { grantedMillis } from "./requestDeadline.ts"
 import { fromCause, withProblemBody } from "./toProblem.ts"
 import { refuseTrial } from "./trial.ts"
@@ -36,6 +37,8 @@ export interface Limits {
   readonly deadlineMillis: number
   readonly maxBytes: number
   readonly maxSize: typeof HttpIncomingMessage.MaxBodySize.Service
+  /** The most read marks that a client carries, 0 for none. */
+  readonly readMarksMax: number
   readonly alarms: Deadline.Alarms
   readonly drain: DrainSwitch
   /** What those who stand before the edge tell on a response at this time. */
@@ -54,6 +57,8 @@ export class EdgeRequest implements Deadline.Alarm {
   private readonly request: HttpServerRequest.HttpServerRequest
   private readonly journal = Journal.makeUnsafe()
   private millis = 0
+  /** What the client's session was shown, where it says so. */
+  private marks: ReadMarks.CarriedMarks | undefined = undefined
   /** What was answered when its time was over. */
   private early: Response | undefined = undefined
 
@@ -82,6 +87,7 @@ export class EdgeRequest implements Deadline.Alarm {
         Context.add(Deadline.Deadline, at)
       )
     )
+    this.takeMarks(now)
     this.limits.alarms.add(this, this.fiber, now, this.millis)
     return Effect.matchCauseEffect(app, {
       onSuccess: this.onSuccess,
@@ -120,13 +126,23 @@ export class EdgeRequest implements Deadline.Alarm {
     answerEarly(this.request, this.early, problem === bodyTimeout, () => this.fiber.interruptUnsafe())
   }
 
+  /** Only for a client that carries marks: the others need no object for them. */
+  private takeMarks(now: number): void {
+    const field = this.request.headers[readMarkField.name]
+    if (field === undefined || this.limits.readMarksMax === 0) return
+    this.marks = ReadMarks.carried(readMarkField.read(field, now), this.limits.readMarksMax)
+    this.fiber.setContext(Context.add(this.fiber.context, ReadMarks.Carried, this.marks))
+  }
+
   private labelled(response: Response): Response {
     const { drain } = this.limits
     const degraded = this.journal.entries()
     const caching = Caching.headers(this.journal, response.status)
-    if (degraded.length === 0 && caching === undefined && !drain.draining()) return response
+    const marks = this.marks === undefined ? "" : readMarkField.write(this.marks)
+    if (degraded.length === 0 && caching === undefined && marks === "" && !drain.draining()) return response
     return HttpServerResponse.setHeaders(response, {
       ...caching,
+      ...(marks === "" ? {} : { [readMarkField.name]: marks }),
       ...(degraded.length === 0 ? {} : { degradation: Degraded.header(Degraded.fromJournal(degraded)) }),
       ...(drain.draining() ? { connection: "close" } : {})
     })

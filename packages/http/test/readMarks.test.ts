@@ -1,0 +1,192 @@
+/** A session that goes from one process to another, with what it was shown in a header. */
+import { createServer } from "node:http"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Contract, Downstream, Fallback, Policy, ReadMarks, Transient } from "@failsoft/core"
+import { Edge, Problem } from "@failsoft/http"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as field from "../src/internal/readMarkField.ts"
+
+class Prices extends Downstream.Service<Prices>()(
+  "@failsoft/http/test/Prices",
+  {
+    of: Contract.method({
+      payload: Schema.Struct({ sku: Schema.String }),
+      success: Schema.Int,
+      transient: Transient.Transient,
+      permanent: Schema.Never,
+      idempotency: "safe",
+      onOutage: "degrade-or-fail",
+      scope: "public",
+      reads: "monotonic"
+    })
+  },
+  {
+    criticality: "essential",
+    owner: "nobody",
+    slo: { objective: 0.99, window: "30 days" },
+    budget: "1 second",
+    docs: "https://example.com"
+  }
+) {}
+
+const page = Effect.gen(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const prices = yield* Prices
+  const { quality, value } = yield* Problem.orRaise(prices.of({ sku: request.url.slice(1) }))
+  return HttpServerResponse.text(`${quality} ${value}`)
+})
+
+/** What the downstream says now; nothing while it is down. */
+interface World {
+  price: number | undefined
+}
+
+/** A process of its own: a ring with a memory, an edge, a server. */
+const service = (world: World, options: Edge.Options = {}) =>
+  Effect.gen(function* () {
+    const ring = Prices.layer({
+      of: { policy: Policy.deadline("1 second"), fallback: Fallback.stale({ maxAge: "1 hour", entriesMax: 100 }) }
+    }).pipe(
+      Layer.provide(
+        Prices.transport({
+          of: () =>
+            Effect.suspend(() =>
+              world.price === undefined
+                ? Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
+                : Effect.succeed(world.price)
+            )
+        })
+      )
+    )
+    const context = yield* Layer.build(
+      HttpRouter.serve(Layer.merge(HttpRouter.add("GET", "/*", page), Edge.layer(options)), {
+        disableListenLog: true,
+        disableLogger: true
+      }).pipe(
+        Layer.provideMerge(ring),
+        Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
+      )
+    )
+    const { address } = yield* Effect.provide(HttpServer.HttpServer, context)
+    return `http://127.0.0.1:${"port" in address ? address.port : 0}`
+  })
+
+const ask = (url: string, mark: string | undefined, sku = "a") =>
+  Effect.promise(async () => {
+    const response = await fetch(`${url}/${sku}`, mark === undefined ? {} : { headers: { [field.name]: mark } })
+    const text = await response.text()
+    return { shown: response.ok ? text : response.status, mark: response.headers.get(field.name) }
+  })
+
+/** The clock has gone on. */
+const later = Effect.sleep("5 millis")
+
+describe("the header Session-Read-Mark", () => {
+  it.live("keeps a session in one process from what is older than what another showed it", () =>
+    Effect.gen(function* () {
+      const world: World = { price: 1 }
+      const first = yield* service(world)
+      const second = yield* service(world)
+      assert.strictEqual((yield* ask(first, undefined)).shown, "fresh 1")
+      yield* later
+      world.price = 2
+      const { mark } = yield* ask(second, "new")
+      assert.isString(mark)
+      world.price = undefined
+      assert.strictEqual((yield* ask(first, mark ?? "")).shown, 503)
+      assert.strictEqual((yield* ask(second, mark ?? "")).shown, "stale 2")
+      assert.strictEqual((yield* ask(first, "new")).shown, "stale 1")
+      world.price = 3
+      assert.strictEqual((yield* ask(first, mark ?? "")).shown, "fresh 3")
+    })
+  )
+
+  it.live("goes on with each answer, an error too, and remembers other keys for as long as there is room", () =>
+    Effect.gen(function* () {
+      const world: World = { price: 1 }
+      const url = yield* service(world, { readMarksMax: 2 })
+      const one = (yield* ask(url, "new", "a")).mark ?? ""
+      const two = (yield* ask(url, one, "b")).mark ?? ""
+      assert.isTrue(two.startsWith(`${one}.`))
+      world.price = undefined
+      const failed = yield* ask(url, two, "c")
+      assert.deepStrictEqual(failed, { shown: 503, mark: two })
+      world.price = 1
+      const three = (yield* ask(url, two, "c")).mark ?? ""
+      assert.lengthOf(three.split("."), 2)
+      assert.isTrue(three.startsWith(two.slice(one.length + 1)))
+    })
+  )
+
+  it.live("is not there for a client that does not send it, nor where the edge has no room for it", () =>
+    Effect.gen(function* () {
+      const world: World = { price: 1 }
+      assert.isNull((yield* ask(yield* service(world), undefined)).mark)
+      assert.isNull((yield* ask(yield* service(world, { readMarksMax: 0 }), "new")).mark)
+    })
+  )
+
+  it.live("can be forged into an answer of now and into an error, and into nothing for anybody else", () =>
+    Effect.gen(function* () {
+      const world: World = { price: 1 }
+      const url = yield* service(world)
+      const { mark } = yield* ask(url, "new")
+      const forged = `${mark?.slice(0, 16)}zzzzzzzzz`
+      yield* later
+      assert.strictEqual((yield* ask(url, forged)).shown, "fresh 1")
+      world.price = undefined
+      assert.strictEqual((yield* ask(url, forged)).shown, 503)
+      assert.strictEqual((yield* ask(url, mark ?? "")).shown, "stale 1")
+      assert.strictEqual((yield* ask(url, undefined)).shown, "stale 1")
+    })
+  )
+
+  it.live.each([-1, 101, 1.5])("has a bound that is a whole number: %d is none", (readMarksMax) =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(service({ price: 1 }, { readMarksMax }))
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", `readMarksMax is ${readMarksMax}`)
+    })
+  )
+})
+
+describe("the form of the field", () => {
+  const digest = "0123456789abcdef"
+
+  it("holds what was shown, in its order", () => {
+    const marks = ReadMarks.carried([], 100)
+    for (let nth = 0; nth < 100; nth++) marks.raise(`key ${nth}`, 1_764_253_830_000 + nth)
+    const text = field.write(marks)
+    assert.isAtMost(text.length, 2600)
+    assert.deepStrictEqual(field.read(text, 1_800_000_000_000), marks.entries())
+  })
+
+  it("takes a time to come for now", () => {
+    assert.deepStrictEqual(field.read(`${digest}zzzzzzzzz`, 1000), [[digest, 1000]])
+  })
+
+  it.each([
+    "",
+    "new",
+    ".",
+    digest,
+    `${digest}1.`,
+    `${digest}1,${digest}1`,
+    `${digest.toUpperCase()}1`,
+    `${digest}0123456789`,
+    `x${digest.slice(1)}1`
+  ])("is nothing as a whole where it is anything else: %s", (text) => {
+    assert.deepStrictEqual(field.read(text, 1000), [])
+  })
+
+  it("is not read where it is longer than a hundred marks can be", () => {
+    const of = (marks: number) => Array.from({ length: marks }, () => `${digest}1`).join(".")
+    assert.lengthOf(field.read(of(100), 1000), 100)
+    assert.deepStrictEqual(field.read(of(200), 1000), [])
+  })
+})
