@@ -27,7 +27,9 @@ export class Catalog extends Downstream.Service<Catalog>()(
       permanent: UnknownSku,
       idempotency: "safe",
       onOutage: "degrade-or-fail",
-      scope: "public"
+      scope: "public",
+      // Who saw the new price is not shown the old one again.
+      reads: "monotonic"
     }),
     list: Contract.method({
       payload: Schema.Struct({ cursor: Schema.optionalKey(Schema.String) }),

@@ -11,9 +11,14 @@ import { anonymous } from "./customer.ts"
 export const show = Effect.fn("storefront.showProduct")(function* (sku: string, visitor: string = anonymous) {
   const catalog = yield* Catalog
   const recommendations = yield* Recommendations
+  // Visitors without a name are many: one has not seen what another was shown.
+  const session = visitor === anonymous ? {} : { session: visitor }
   const answers = yield* Effect.all(
     {
-      product: Effect.mapError(catalog.show({ sku }), (error) => (error._tag === "UnknownSku" ? unknown(sku) : error)),
+      product: catalog.show({ sku }).pipe(
+        Caller.as(session),
+        Effect.mapError((error) => (error._tag === "UnknownSku" ? unknown(sku) : error))
+      ),
       availability: availability(sku),
       // Visitors without a name share what is recommended to them; each of the others is a principal of his own.
       others: recommendations.forUser({ userId: visitor }).pipe(Caller.as({ principal: visitor }))

@@ -15,7 +15,7 @@ export const name = "session-read-mark"
 /** The most marks of a field. */
 export const marksMax = 100
 
-/** A mark takes 25 characters until the year 2059, and one for the dot. */
+/** A mark takes 24 characters until the year 2059 and 25 after it, and one for the dot. */
 const lengthMax = marksMax * 26
 
 const form = /^([0-9a-f]{16})([0-9a-z]{1,9})$/
