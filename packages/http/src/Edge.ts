@@ -12,7 +12,8 @@
  *
  * A client that sends `Session-Read-Mark` (anything to begin with, then what it got last)
  * carries what its session was shown by methods with monotonic reads from one process to
- * another: it is shown nothing older. Each answer that it gets has the field again.
+ * another: it is shown nothing older. It gets the field again with each answer of the
+ * routes that has a mark to tell.
  *
  * Who stands before it is asked in this order, wherever their layers are: `Modes`,
  * `RateLimits`, `LoadShedding`. Under `Server.serve` a request that would be shed is
