@@ -5,7 +5,7 @@
  * attempts began and how the call ended: `0 100 300, answered at 300`.
  */
 import { Call, Deadline, Policy, Refused, RetryBudget, Signal, Transient } from "@failsoft/core"
-import { Pump } from "@failsoft/core/testing"
+import { Pump, Repeat } from "@failsoft/core/testing"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -80,12 +80,14 @@ const happens = (
     return `${starts.join(" ")}${starts.length > 0 ? ", " : ""}${ending(exit)} at ${now()}`
   })
   const randomness: typeof Random.Random.Service = { nextDoubleUnsafe: () => random, nextIntUnsafe: () => 0 }
-  const exit = Pump.run(
-    Effect.scoped(program).pipe(
-      Effect.provideService(Random.Random, randomness),
-      Effect.provideService(Deadline.Deadline, callerDeadline)
-    ),
-    { startMillis: 0 }
+  const exit = Repeat.checked(() =>
+    Pump.run(
+      Effect.scoped(program).pipe(
+        Effect.provideService(Random.Random, randomness),
+        Effect.provideService(Deadline.Deadline, callerDeadline)
+      ),
+      { startMillis: 0 }
+    )
   )
   return Exit.isSuccess(exit) ? exit.value : "died"
 }

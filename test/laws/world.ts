@@ -1,6 +1,6 @@
 /** Runs a case in virtual time, with seeded preemption, and writes down what happened. */
 import { Call, ContractViolation, Policy, Signal, Transient } from "@failsoft/core"
-import { Pump } from "@failsoft/core/testing"
+import { Pump, Repeat } from "@failsoft/core/testing"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -240,7 +240,7 @@ const story = (scenario: Scenario, maker: Maker): Effect.Effect<Trace, never, ne
 /** Runs a case; a yield may come at any operation, as on a busy machine. */
 export const run = (scenario: Scenario, maker: Maker = sound): Trace => {
   const { seed, preemption } = scenario
-  const exit = Pump.run(story(scenario, maker), { seed, preemption, startMillis: 0 })
+  const exit = Repeat.checked(() => Pump.run(story(scenario, maker), { seed, preemption, startMillis: 0 }))
   if (Exit.isFailure(exit)) throw new Error(`seed ${scenario.seed} did not end: ${Cause.pretty(exit.cause)}`)
   return exit.value
 }

@@ -28,7 +28,7 @@ ${Simulation.matrix(outcome, { shares: false })}
 
 ## Two at once
 
-Every two downstreams with the same fault at the same time: what is lost is what is lost with each of them, and nothing else, but for the two carriers: without both there is no quote.
+Every two downstreams with the same fault at the same time: what is lost is what is lost with each of them, and nothing else, but for the two carriers (without both there is no quote) and the two regions (without both there is no catalog).
 
 ${Simulation.pairs(outcome, { shares: false })}
 `

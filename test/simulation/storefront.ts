@@ -16,6 +16,7 @@ import * as Orders from "../../packages/examples/src/storefront/Orders.ts"
 import * as productPage from "../../packages/examples/src/storefront/productPage.ts"
 import * as rings from "../../packages/examples/src/storefront/rings.ts"
 import * as shippingQuotes from "../../packages/examples/src/storefront/shippingQuotes.ts"
+import { catalogIn } from "../../packages/examples/src/storefront/transports.ts"
 
 const product = (sku: string) => ({ sku, name: `Product ${sku}`, price: { amount: 500, currency: "EUR" } })
 
@@ -34,14 +35,18 @@ const fakes = [
   Fake.make(Identity, {
     verify: ({ token }) => (token === "demo-alice" ? { customerId: "alice" } : Effect.fail(new InvalidToken()))
   }),
-  Fake.make(Catalog, {
-    show: ({ sku }) => found(sku, product(sku)),
-    price: ({ sku }) => found(sku, product(sku)),
-    list: ({ cursor = "after-0" }) =>
-      cursor.startsWith("after-")
-        ? { items: [product("sku-1")], nextCursor: "after-20" }
-        : Effect.fail(new InvalidCursor())
-  }),
+  Fake.inRegions(
+    Fake.make(Catalog, {
+      show: ({ sku }) => found(sku, product(sku)),
+      price: ({ sku }) => found(sku, product(sku)),
+      list: ({ cursor = "after-0" }) =>
+        cursor.startsWith("after-")
+          ? { items: [product("sku-1")], nextCursor: "after-20" }
+          : Effect.fail(new InvalidCursor())
+    }),
+    ["eu", "us"],
+    catalogIn
+  ),
   Fake.make(Inventory, () => {
     const released = new Set<string>()
     return {

@@ -124,14 +124,15 @@ export type Form =
 
 /**
  * What a policy's `make` returns: its form, its state to be shown, what to do once
- * its knobs were turned, and what an operator may do with it by hand.
+ * its knobs were turned, and what an operator may do with it by hand. Where each key
+ * has a state of its own, `state` of a key shows that one.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Living {
   readonly form: Form
-  readonly state: () => Facts
+  readonly state: (key?: string) => Facts
   readonly changed?: () => void
   readonly controls?: Controls
 }
@@ -154,7 +155,7 @@ export type Controls = Readonly<Record<string, (row: Row, now: number) => void>>
  */
 export interface Instance {
   readonly form: Form
-  readonly state: () => Facts
+  readonly state: (key?: string) => Facts
   readonly values: Facts
   readonly assign: (values: Facts) => void
   readonly controls: Controls

@@ -25,6 +25,7 @@ import * as hints from "./hints.ts"
 import { Homes } from "./homes.ts"
 import * as leaves from "./leaf.ts"
 import { Left } from "./listening.ts"
+import { Looking } from "./looking.ts"
 import type { Observations } from "./observations.ts"
 import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
 
@@ -112,6 +113,7 @@ const look = ({ scope }: Regional, place: Place, payload: unknown): Effect.Effec
           // It is nobody's: a region that obeyed the caller's deadline would be blamed for it.
           Effect.provideService(Deadline, Number.POSITIVE_INFINITY),
           Effect.provideService(Attempt, 0),
+          Effect.provideService(Looking, true),
           Effect.provideService(Journal, undefined),
           Effect.provideService(Heard, undefined)
         ),

@@ -66,6 +66,9 @@ export interface CircuitBreakerOptions {
 /** So many outcomes a breaker remembers in all, over all keys: a byte for each or so. */
 const outcomesMax = 10_000_000
 
+/** A key that has no circuit yet. */
+const fresh = { state: "closed", probing: 0 } as const
+
 /**
  * Opens when, of at least `minimumCalls` in the window, a share of at least
  * `failureRate` failed (or `slowRate` were slow, or `consecutiveFailures` failed in a
@@ -134,6 +137,7 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
         const of = (attempt: Pick<Attempt, "key">): Circuit =>
           values.keysMax > 0 ? keyed.of(attempt.key(), values.keysMax) : one
         const all = () => (values.keysMax > 0 ? keyed.all() : [one])
+        const shown = ({ probing, state }: Pick<Circuit, "probing" | "state">) => ({ circuit: state, probing })
         const size = () => `${values.windowMillis} ${values.windowCalls}`
         let sized = size()
 
@@ -171,9 +175,10 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
             reset: byHand("reset"),
             healthy: byHand("healthy")
           },
-          state: () => {
+          state: (key) => {
+            if (values.keysMax === 0) return shown(one)
+            if (key !== undefined) return shown(keyed.find(key) ?? fresh)
             const circuits = all()
-            if (values.keysMax === 0) return { circuit: one.state, probing: one.probing }
             return { keys: circuits.length, notClosed: circuits.filter(({ state }) => state !== "closed").length }
           }
         }

@@ -7,7 +7,8 @@
  * method's success schema, the same for the same payload. What the function returns
  * is the answer, or an effect of it that may fail with the contract's errors. Answers
  * take a few milliseconds, drawn for each call. A fake with a state is made by a
- * function, so that each run begins anew.
+ * function, so that each run begins anew. {@link inRegions} makes several of one, joined
+ * by the failover that the service has; plans then also target `catalog.eu`.
  *
  * **Gotchas**
  *
@@ -99,6 +100,17 @@ export interface Living {
 }
 
 /**
+ * The regions of a fake by their names, and what makes one transport of theirs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Regions {
+  readonly names: ReadonlyArray<string>
+  readonly join: (regions: Readonly<Record<string, Layer.Layer<never>>>) => Layer.Layer<never, unknown>
+}
+
+/**
  * A fake of a downstream, ready to be started.
  *
  * @category models
@@ -109,6 +121,8 @@ export interface Fake<out T> {
   readonly client: Context.Key<never, object>
   readonly transport: Context.Key<T, object>
   readonly transient: ((of: Transient) => unknown) | undefined
+  /** Nothing where it is one place. */
+  readonly regions?: Regions | undefined
   /** Starts it anew; the seed draws how long answers take. */
   readonly start: (seed: number) => Effect.Effect<Living>
 }
@@ -203,6 +217,23 @@ export const make = <Self, Id extends string, M extends Contract.Methods>(
     start
   }
 }
+
+/**
+ * The same downstream in several regions, each with a state and with faults of its own.
+ * `join` makes one transport of theirs: the `Transport.failover` that the service has.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inRegions = <T, const Name extends string>(
+  fake: Fake<T>,
+  names: ReadonlyArray<Name>,
+  join: (regions: Readonly<Record<Name, Layer.Layer<T>>>) => Layer.Layer<T, unknown>
+): Fake<T> => ({
+  ...fake,
+  // The simulator hands over a layer for each of the names, and takes the transport out of what it gets.
+  regions: { names, join: join as unknown as Regions["join"] }
+})
 
 /**
  * A running fake for tests without the simulator: a transport, and its journal.

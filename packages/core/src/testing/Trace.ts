@@ -93,8 +93,24 @@ export interface Attempt {
   applied: boolean
   /** Whether its error says that nothing can have been applied. */
   certainlyNot: boolean
-  /** The circuit of its stack as it was sent; nothing without a breaker. */
+  /** The circuit of its stack as it was sent, its own where each key has one; nothing without a breaker. */
   readonly circuit: string | undefined
+  /** Where it was sent, of a downstream with several regions. */
+  readonly region?: AskedRegion | undefined
+}
+
+/**
+ * The region that an attempt was sent to. A look is beside the call, only to know how
+ * the region does: its answer serves nobody.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AskedRegion {
+  readonly name: string
+  /** The region's own circuit as it was sent; nothing without a breaker. */
+  readonly circuit: string | undefined
+  readonly look: boolean
 }
 
 /**
@@ -181,6 +197,15 @@ export interface Trace {
   readonly failure: string | undefined
 }
 
+/**
+ * What an attempt asked: a downstream, or one region of it (`catalog.eu`).
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const placeOf = ({ downstream, region }: Pick<Attempt, "downstream" | "region">): string =>
+  region === undefined ? downstream : `${downstream}.${region.name}`
+
 const rounded = (at: number | undefined) => (at === undefined ? "-" : String(Math.round(at * 1000) / 1000))
 
 const signalText = ({ signal }: Told): string => {
@@ -201,7 +226,7 @@ export const lines = (trace: Trace): ReadonlyArray<string> => {
     all.push({ at: of.at, nth: of.nth, text: `request ${of.id} ${of.name}: ${ended}` })
   }
   for (const of of trace.attempts) {
-    const what = `${of.downstream}/${of.method} #${of.attempt} ${of.idempotencyKey ?? ""}`
+    const what = `${placeOf(of)}/${of.method} #${of.attempt} ${of.idempotencyKey ?? ""}`
     const how = `${of.outcome}${of.applied ? " applied" : ""} ${rounded(of.endedAt)} ${of.faults.join(",")}`
     all.push({ at: of.at, nth: of.nth, text: `attempt of ${of.request} ${what}: ${how}` })
   }

@@ -1,6 +1,7 @@
 /** Each rule of a campaign holds on a quiet trace, and breaks on one that was made to break it and no other. */
-import { Fallback, Policy, type Signal } from "@failsoft/core"
-import { Check, Simulation, type Trace } from "@failsoft/core/testing"
+import { Fallback, Policy, type Signal, Transient } from "@failsoft/core"
+import { Check, Fake, Simulation, type Trace, Traffic } from "@failsoft/core/testing"
+import * as Effect from "effect/Effect"
 import { assert, describe, it } from "vitest"
 import { Stock, shop } from "./shop.ts"
 
@@ -216,6 +217,127 @@ describe("permits per key", () => {
 
   it("say nothing where more keys come than there is room for", () => {
     assert.deepEqual(of(["a", "b", "c", "c"]), [])
+  })
+})
+
+describe("circuits per key", () => {
+  const opened = (nth: number, key: string) => {
+    const { signal, ...of } = moved(nth, "closed", "open")
+    return { ...of, signal: { ...signal, key } as Signal.Signal }
+  }
+  const of = (keys: ReadonlyArray<string>, keysMax = 2) =>
+    brokenRules({
+      ...quiet,
+      policies: [policy({ kind: "circuitBreaker", knobs: { probes: 1, keysMax } })],
+      attempts: keys.map((key, n) =>
+        attempt({
+          nth: n + 3,
+          at: n + 3,
+          key,
+          endedAt: n + 3,
+          endedNth: n + 3,
+          circuit: key === "a" ? "open" : "closed"
+        })
+      ),
+      signals: [opened(1, "a"), ...keys.map((_, n) => ended("answered", 20 + n))]
+    })
+
+  it("are judged for each key alone", () => {
+    assert.deepEqual(of(["b", "b"]), [])
+    assert.deepEqual(of(["b", "a"]), ["a circuit lets nothing pass but its probes"])
+  })
+
+  it("say nothing where more keys come than there is room for", () => {
+    assert.deepEqual(of(["a", "b", "c"]), [])
+  })
+
+  it("are written down with each attempt", () => {
+    const byTenant = Stock.layer({
+      get: {
+        policy: Policy.stack(
+          Policy.circuitBreaker({ keysMax: 2, minimumCalls: 5, openFor: "2 seconds", ramp: false }),
+          Policy.timeout("100 millis")
+        ),
+        fallback: Fallback.value(0),
+        key: ({ sku }: { readonly sku: string }) => sku
+      }
+    })
+    const trace = Simulation.run(
+      {
+        ...shop,
+        layer: byTenant,
+        fakes: [
+          Fake.make(Stock, {
+            get: ({ sku }) =>
+              sku === "bad" ? Effect.fail(new Transient.Transient({ cause: "reset", applied: "unknown" })) : 1
+          })
+        ],
+        traffic: [
+          Traffic.make("GET /stock", ({ nth }) =>
+            Stock.use((stock) => stock.get({ sku: nth % 2 === 0 ? "bad" : "good" }))
+          )
+        ]
+      },
+      { faults: [] },
+      { length: "20 seconds" }
+    )
+    const circuits = (key: string) =>
+      new Set(trace.attempts.filter((of) => of.key === key).map(({ circuit }) => circuit))
+    assert.deepEqual([...circuits("good")], ["closed"])
+    assert.deepEqual([...circuits("bad")].sort(), ["closed", "half-open"])
+    assert.deepEqual(brokenRules(trace), [])
+  })
+})
+
+const inRow = (told: Trace.Told, of: typeof row): Trace.Told => ({ ...told, signal: { ...told.signal, ...of } })
+
+describe("a downstream in several regions", () => {
+  const us = (circuit: string | undefined, look = false): Trace.AskedRegion => ({ name: "us", circuit, look })
+  const inUs = { downstream: "shop.us", method: "get" }
+
+  it("has circuits of its own, which are held", () => {
+    const of = (circuit: string) =>
+      brokenRules({
+        ...quiet,
+        policies: [policy({ ...inUs, kind: "circuitBreaker", knobs: { probes: 1 } })],
+        attempts: [attempt({ nth: 3, at: 3, region: us(circuit) })],
+        signals: [inRow(moved(1, "closed", "open"), inUs), ended("answered")]
+      })
+    assert.deepEqual(of("closed"), [])
+    assert.deepEqual(of("open"), ["a circuit lets nothing pass but its probes"])
+  })
+
+  it("has permits of its own; one attempt in each region may outlive its caller's permit", () => {
+    const of = (row: { readonly downstream: string; readonly method: string }, count: number) =>
+      brokenRules({
+        ...quiet,
+        policies: [policy({ ...row, kind: "bulkhead", knobs: { permits: 1 } })],
+        attempts: times(count, (n) => attempt({ nth: n + 1, at: n + 1, payload: {}, region: us("closed") })),
+        signals: times(count, (n) => ended("answered", 10 + n))
+      })
+    assert.deepEqual(of(inUs, 1), [])
+    assert.deepEqual(of(inUs, 2), ["attempts stay within the permits"])
+    assert.deepEqual(of(row, 2), [])
+    assert.deepEqual(of(row, 3), ["attempts stay within the permits"])
+  })
+
+  it("may be looked at beside a call, and asked again after another region talked nonsense", () => {
+    const eu: Trace.AskedRegion = { name: "eu", circuit: "closed", look: false }
+    const of = (first: Partial<Trace.Attempt>, next = us("closed")) =>
+      brokenRules({
+        ...quiet,
+        policies: [policy({ kind: "retry", knobs: { times: 1 } })],
+        attempts: [
+          attempt({ ...first, endedAt: 2, endedNth: 2 }),
+          attempt({ nth: 6, at: 6, attempt: 1, endedAt: 7, endedNth: 7, region: next })
+        ],
+        signals: [told(6, 5, retried), ended("answered")]
+      })
+    const twice = ["a final word is never asked for again"]
+    assert.deepEqual(of({ outcome: "permanent", region: us("closed", true) }), [])
+    assert.deepEqual(of({ outcome: "violation", region: eu }), [])
+    assert.deepEqual(of({ outcome: "violation", region: us("closed") }), twice)
+    assert.deepEqual(of({ outcome: "permanent", region: eu }), twice)
   })
 })
 

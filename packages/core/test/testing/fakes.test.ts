@@ -59,10 +59,10 @@ describe("a fake", () => {
 })
 
 /** What a charge comes to while a fault is on, how long it takes, and whether it was applied. */
-const under = (fault: Fault.Fault, at = 0) =>
+const under = (fault: Fault.Fault, at = 0, handlers: Fake.Handlers<typeof Payments.contract.methods> = {}) =>
   run(
     Effect.gen(function* () {
-      const { layer, journal } = yield* Fake.started(Fake.make(Payments, {}, { latency: { from: 5, to: 5 } }))
+      const { layer, journal } = yield* Fake.started(Fake.make(Payments, handlers, { latency: { from: 5, to: 5 } }))
       const plan: Fault.Plan = { faults: [{ ...fault, target: "payments", from: 0, until: 10_000 }] }
       const program = Effect.gen(function* () {
         const calls = yield* Payments.Transport
@@ -88,8 +88,8 @@ const wordOf = (failure: unknown) =>
 describe("a fault around a transport", () => {
   it.each([
     [{ kind: "latency", millis: 100 }, "answered", 1],
-    [{ kind: "transient", percent: 100 }, "service_unavailable no", 0],
-    [{ kind: "transient", percent: 100, status: 429 }, "too_many_requests no", 0],
+    [{ kind: "transient", percent: 100 }, "destination_unavailable no", 0],
+    [{ kind: "transient", percent: 100, status: 429 }, "connection_limit_reached no", 0],
     [{ kind: "transient", percent: 0 }, "answered", 1],
     [{ kind: "permanent", percent: 100 }, "ContractViolation", 0],
     [{ kind: "hang" }, "connection_terminated unknown", 0],
@@ -110,6 +110,18 @@ describe("a fault around a transport", () => {
       assert.strictEqual(seen.applied, applied)
     }
   )
+
+  it.each([
+    ["resetAfter", "connection_terminated unknown"],
+    ["partial", "connection_terminated unknown"],
+    ["garbled", "ContractViolation"],
+    ["drip", "Declined"]
+  ] as const)("%s meets a declared error too: it comes to %s", (kind, word) => {
+    const seen = under({ kind }, 0, { charge: () => Effect.fail(new Declined()) })
+    assert.strictEqual(wordOf(seen.failure), word)
+    assert.strictEqual(seen.applied, 1)
+    if (kind === "drip") assert.isAbove(seen.took, 200)
+  })
 
   it("lets go who hangs when it ends", () => {
     assert.strictEqual(under({ kind: "hang" }, 9000).took, 1000)

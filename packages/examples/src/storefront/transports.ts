@@ -1,5 +1,5 @@
 /** How each contract goes over HTTP: the wire forms of the downstream servers. */
-import { Transport } from "@failsoft/core"
+import { type Downstream, Transport } from "@failsoft/core"
 import { HttpTransport } from "@failsoft/http"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
@@ -53,6 +53,11 @@ const catalogAt = (baseUrl: string) =>
     }
   })
 
+/** The catalog of two regions. An attempt is shorter than the quarter of a deadline that one of the ring has. */
+export const catalogIn = <E, R>(
+  regions: Readonly<Record<"eu" | "us", Layer.Layer<Downstream.Transport<typeof Catalog.key>, E, R>>>
+) => Transport.failover(Catalog, regions, { attempt: "80 millis" })
+
 const quotes = {
   quote: {
     method: "GET",
@@ -71,12 +76,7 @@ export const layer = (urls: Urls) =>
         verify: { method: "POST", path: () => "/verify", permanent: { 401: () => new InvalidToken() } }
       }
     }),
-    // Shorter than the quarter of a deadline that an attempt of the ring has.
-    Transport.failover(
-      Catalog,
-      { eu: catalogAt(urls.catalog.eu), us: catalogAt(urls.catalog.us) },
-      { attempt: "80 millis" }
-    ),
+    catalogIn({ eu: catalogAt(urls.catalog.eu), us: catalogAt(urls.catalog.us) }),
     HttpTransport.layer(Inventory, {
       baseUrl: urls.inventory,
       methods: {

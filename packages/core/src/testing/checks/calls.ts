@@ -1,15 +1,31 @@
 /** Checks on what the downstreams are asked for. */
 import { broken, type Check } from "../Check.ts"
-import type { Attempt, LivePolicy, Trace } from "../Trace.ts"
+import { type Attempt, type LivePolicy, placeOf, type Trace } from "../Trace.ts"
 
 const rowKey = ({ downstream, method }: { readonly downstream: string; readonly method: string }) =>
   `${downstream}/${method}`
 
-/** A trace's attempts by row: several checks of one trace want them, and a trace does not change once it is made. */
+/** The row of the region that an attempt was sent to, which has policies of its own. */
+const regionKey = (of: Attempt) => `${placeOf(of)}/${of.method}`
+
+/** What was asked for a call: a look was not. */
+const isAsked = ({ region }: Attempt) => region?.look !== true
+
+/**
+ * A trace's attempts by row, those in a region also by the region's row with its circuit: several checks of one trace
+ * want them, and a trace does not change once it is made.
+ */
 const attemptsByRow = (trace: Trace): ReadonlyMap<string, ReadonlyArray<Attempt>> => {
   const known = attemptsOfTraces.get(trace)
   if (known !== undefined) return known
-  const made = Map.groupBy(trace.attempts, rowKey)
+  const made = Map.groupBy(trace.attempts.filter(isAsked), rowKey)
+  const regional = trace.attempts.filter(({ region }) => region !== undefined)
+  for (const [row, attempts] of Map.groupBy(regional, regionKey)) {
+    made.set(
+      row,
+      attempts.map((of) => ({ ...of, circuit: of.region?.circuit }))
+    )
+  }
   attemptsOfTraces.set(trace, made)
   return made
 }
@@ -27,14 +43,14 @@ const number = (policy: LivePolicy, knob: string): number => {
 const repeats = new Set(["retry", "hedge"])
 
 /** When each row was told that an attempt had timed out. */
-const timeoutsOf = ({ signals }: Trace): ReadonlySet<string> =>
+const timeoutsOf = ({ signals }: Pick<Trace, "signals">): ReadonlySet<string> =>
   new Set(signals.flatMap(({ at, signal }) => (signal._tag === "AttemptTimedOut" ? [`${rowKey(signal)} ${at}`] : [])))
 
 /** The attempts of each call: the same request with the same payload object. */
 const callsOf = function* ({ attempts }: Trace): Iterable<ReadonlyArray<Attempt>> {
   const byPayload = new Map<unknown, Array<Attempt>>()
   for (const attempt of attempts) {
-    if (attempt.request < 0) continue
+    if (attempt.request < 0 || !isAsked(attempt)) continue
     const known = byPayload.get(attempt.payload)
     if (known === undefined) byPayload.set(attempt.payload, [attempt])
     else known.push(attempt)
@@ -57,16 +73,22 @@ const callEnds = ({ signals }: Trace): ReadonlyMap<string, ReadonlyArray<number>
   return ends
 }
 
+/** A probe's word may come when nobody waits for it any more. */
+const isProbe = ({ circuit, region }: Attempt) => circuit === "half-open" || region?.circuit === "half-open"
+
 /** A final word is never asked for again by the stack that heard it; its caller may know better. */
 export const permanentIsFinal: Check = (trace) => {
   const timeouts = timeoutsOf(trace)
   const ends = callEnds(trace)
   for (const attempts of callsOf(trace)) {
-    for (const [nth, { outcome, endedAt, endedNth = 0, circuit }] of attempts.entries()) {
-      if ((outcome !== "permanent" && outcome !== "violation") || endedAt === undefined) continue
-      // At the very moment of a timeout either may win; a probe's word may come when nobody waits for it any more.
+    for (const [nth, attempt] of attempts.entries()) {
+      const { outcome, endedAt, endedNth = 0 } = attempt
+      if ((outcome !== "permanent" && outcome !== "violation") || endedAt === undefined || isProbe(attempt)) continue
       const next = attempts.slice(nth + 1).find(({ at }) => at >= endedAt)
-      if (next === undefined || circuit === "half-open" || timeouts.has(`${rowKey(next)} ${endedAt}`)) continue
+      // Another region may know better than one that talks nonsense.
+      if (next === undefined || (outcome === "violation" && next.region?.name !== attempt.region?.name)) continue
+      // At the very moment of a timeout either may win.
+      if ([rowKey(attempt), regionKey(attempt)].some((row) => timeouts.has(`${row} ${endedAt}`))) continue
       const told = ends.get(`${next.request} ${rowKey(next)}`) ?? []
       if (told.some((of) => endedNth < of && of < next.nth)) continue
       return broken(`${rowKey(next)} was asked again after a final word`, next.at, next.request)
@@ -100,7 +122,7 @@ export const attemptsHaveReason: Check = (trace) => {
     trace.signals.filter(({ signal: { _tag } }) => reasons.has(_tag)),
     ({ signal }) => rowKey(signal)
   )
-  for (const [row, attempts] of attemptsByRow(trace)) {
+  for (const [row, attempts] of Map.groupBy(trace.attempts.filter(isAsked), rowKey)) {
     const known = told.get(row)?.length ?? 0
     const over = attempts[known]
     if (over !== undefined) {
@@ -132,14 +154,15 @@ export const permitsHold: Check = (trace) => {
   for (const [row, policies] of rowsOf(trace)) {
     const limits = limitsOf(policies)
     if (limits.length === 0) continue
-    // A probe may outlive its caller, and its permit.
-    const mine = (attemptsByRow(trace).get(row) ?? []).filter(({ circuit }) => circuit !== "half-open")
+    // A probe may outlive its caller, and its permit; so may one attempt in each region, to hear of it.
+    const mine = (attemptsByRow(trace).get(row) ?? []).filter((of) => !isProbe(of))
+    const listeners = regionsOf(trace, row).length
     const byKey = Map.groupBy(mine, ({ key }) => key)
     for (const { keysMax, permits } of limits) {
       // More keys than there is room for share the permits of one.
       const crowds = keysMax === 0 ? [mine] : byKey.size <= keysMax ? [...byKey.values()] : []
       for (const attempts of crowds) {
-        const over = crowd(attempts, permits)
+        const over = crowd(attempts, permits + listeners)
         if (over === undefined) continue
         const whose = keysMax === 0 ? row : `${row} for '${attempts[0]?.key}'`
         return broken(`${whose}: ${over.running} at once, with ${permits} permits`, over.at, over.request)
@@ -148,6 +171,12 @@ export const permitsHold: Check = (trace) => {
   }
   return undefined
 }
+
+/** The rows of the regions that stand below a row; none for one that is a region's itself. */
+const regionsOf = (trace: Trace, row: string): ReadonlyArray<string> =>
+  [...new Set((attemptsByRow(trace).get(row) ?? []).filter((of) => rowKey(of) === row).map(regionKey))].filter(
+    (of) => of !== row
+  )
 
 /** What bounds a row's attempts at once: so many permits, for each of `keysMax` keys or, with 0, for all together. */
 const limitsOf = (policies: ReadonlyArray<LivePolicy>) => {
@@ -177,40 +206,65 @@ const crowd = (attempts: ReadonlyArray<Attempt>, most: number) => {
 
 /** The longest that a call may still wait once a breaker has let it pass; nothing where nobody can tell. */
 const waitsInside = (inner: ReadonlyArray<LivePolicy>): number | undefined => {
-  const known = new Set(["bulkhead", "adaptiveLimit", "timeout", "adaptiveTimeout", "deadline"])
+  const known = new Set(["bulkhead", "adaptiveLimit", "timeout", "adaptiveTimeout", "deadline", "listening"])
   if (inner.some(({ kind }) => repeats.has(kind) || !known.has(kind))) return undefined
   return inner.reduce((sum, of) => sum + (Number(of.knobs["waitMaxMillis"] ?? 0) || 0), 0)
 }
 
-/** When the state of each row's circuit began, as its own attempts and signals tell. */
-const sinceOf = (trace: Trace, row: string): ReadonlyArray<{ readonly at: number; readonly to: string }> =>
-  trace.signals.flatMap(({ at, signal }) =>
-    signal._tag === "CircuitChanged" && rowKey(signal) === row ? [{ at, to: signal.to }] : []
+/** For how long a call may be on its way through the regions before the last of them is asked. */
+const betweenRegions = (rows: ReadonlyMap<string, ReadonlyArray<LivePolicy>>, regions: ReadonlyArray<string>) =>
+  regions
+    .flatMap((row) => rows.get(row) ?? [])
+    .reduce((sum, of) => sum + (of.kind === "timeout" ? number(of, "limitMillis") : 0), 0)
+
+/** When the state of a circuit began, for a key where each has its own, as its signals tell. */
+const sinceOf = ({ methods, signals }: Trace, breaker: LivePolicy, key: string | undefined) => {
+  // All methods of a region share its circuit, which tells each change in one of them.
+  const isRegions = !methods.some((of) => rowKey(of) === rowKey(breaker))
+  return signals.flatMap(({ at, signal }) =>
+    signal._tag === "CircuitChanged" &&
+    signal.downstream === breaker.downstream &&
+    (isRegions || signal.method === breaker.method) &&
+    (key === undefined || signal.key === key)
+      ? [{ at, to: signal.to }]
+      : []
   )
+}
+
+/** The attempts that share a circuit: all of a row, or those of a key. More keys than there is room for share one. */
+const sharing = (breaker: LivePolicy, attempts: ReadonlyArray<Attempt>) => {
+  const keysMax = Number(breaker.knobs["keysMax"] ?? 0)
+  if (keysMax === 0) return [{ key: undefined, attempts }]
+  const byKey = Map.groupBy(attempts, ({ key }) => key)
+  return byKey.size > keysMax ? [] : [...byKey].map(([key, of]) => ({ key, attempts: of }))
+}
 
 /** An open circuit lets nothing pass, a half-open one its probes. */
 export const circuitsHold: Check = (trace) => {
-  for (const [row, policies] of rowsOf(trace)) {
+  const rows = rowsOf(trace)
+  for (const [row, policies] of rows) {
     const place = policies.findIndex(({ kind }) => kind === "circuitBreaker")
     const breaker = policies[place]
-    if (breaker === undefined || Number(breaker.knobs["keysMax"] ?? 0) > 0) continue
-    const waits = waitsInside(policies.slice(place + 1))
-    if (waits === undefined) continue
-    const changes = sinceOf(trace, row)
-    const mine = attemptsByRow(trace).get(row) ?? []
-    const open = mine.find(({ at, circuit }) => circuit === "open" && openFor(changes, at) > waits)
-    if (open !== undefined) return broken(`${row} was asked although its circuit is open`, open.at, open.request)
-    const probes = number(breaker, "probes")
-    const over = crowd(
-      mine.filter(({ at, circuit }) => circuit === "half-open" && openFor(changes, at) > waits),
-      probes
-    )
-    if (over !== undefined) {
-      return broken(
-        `${row}: ${over.running} at once through a half-open circuit, of ${probes} probes`,
-        over.at,
-        over.request
+    const inside = waitsInside(policies.slice(place + 1))
+    if (breaker === undefined || inside === undefined) continue
+    const waits = inside + betweenRegions(rows, regionsOf(trace, row))
+    for (const { attempts, key } of sharing(breaker, attemptsByRow(trace).get(row) ?? [])) {
+      const changes = sinceOf(trace, breaker, key)
+      const whose = key === undefined ? row : `${row} for '${key}'`
+      const open = attempts.find(({ at, circuit }) => circuit === "open" && openFor(changes, at) > waits)
+      if (open !== undefined) return broken(`${whose} was asked although its circuit is open`, open.at, open.request)
+      const probes = number(breaker, "probes")
+      const over = crowd(
+        attempts.filter(({ at, circuit }) => circuit === "half-open" && openFor(changes, at) > waits),
+        probes
       )
+      if (over !== undefined) {
+        return broken(
+          `${whose}: ${over.running} at once through a half-open circuit, of ${probes} probes`,
+          over.at,
+          over.request
+        )
+      }
     }
   }
   return undefined

@@ -70,7 +70,13 @@ const controls = 3
 
 /** The ground on which plans are made. */
 export const groundOf = ({ setup, faultsMillis }: Pick<Campaign, "setup" | "faultsMillis">): plans.Ground => ({
-  downstreams: setup.fakes.map(({ contract }) => ({ name: contract.name, methods: Object.keys(contract.methods) })),
+  downstreams: setup.fakes.flatMap(({ contract, regions }) => {
+    const methods = Object.keys(contract.methods)
+    return [
+      { name: contract.name, methods },
+      ...(regions?.names ?? []).map((region) => ({ name: `${contract.name}.${region}`, methods }))
+    ]
+  }),
   faultsMillis,
   deadlineMillis: setup.deadlineMillis
 })
@@ -234,6 +240,8 @@ class Running {
     const ground = groundOf(of)
     for (const [nth, { name: one }] of ground.downstreams.entries()) {
       for (const { name: other } of ground.downstreams.slice(nth + 1)) {
+        // A downstream and its own region are that downstream.
+        if (other.startsWith(`${one}.`)) continue
         this.tell(`${one} and ${other} at once`)
         for (const kind of of.pairs) {
           const run = stated(of, plans.pair(one, other, kind, ground))

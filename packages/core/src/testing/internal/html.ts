@@ -66,7 +66,7 @@ const circuitRows = (trace: Trace.Trace, x: Across): ReadonlyArray<Row> => {
 }
 
 const flightRows = (trace: Trace.Trace, x: Across): ReadonlyArray<Row> =>
-  [...Map.groupBy(trace.attempts, ({ downstream }) => downstream)].map(([downstream, of]) => {
+  [...Map.groupBy(trace.attempts, Trace.placeOf)].map(([downstream, of]) => {
     const steps = of
       .flatMap(({ at, endedAt = trace.endedAt }) => [
         { at, by: 1 },

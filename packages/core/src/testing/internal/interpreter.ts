@@ -21,8 +21,10 @@ type Raw = Effect.Effect<unknown, unknown>
 /** The errors of a method's transport, in the contract's own words. */
 export interface Words {
   readonly transient: (of: ConstructorParameters<typeof Transient>[0]) => unknown
-  /** How many bytes an answer has. */
+  /** How many bytes an answer has, or an error that is told. */
   readonly bytes: (value: unknown) => number
+  /** The row, for messages. */
+  readonly label: string
 }
 
 const well: Met = { decision: { _tag: "Serve", delayMillis: 0 }, delayMillis: 0, kinds: [], until: 0 }
@@ -48,7 +50,7 @@ export class Interpreter {
     const calls: Record<string, unknown> = {}
     for (const [name, method] of Object.entries(contract.methods)) {
       const of = (raw as Readonly<Record<string, (payload: unknown) => Raw>>)[name]
-      const words = wordsOf(method)
+      const words = wordsOf(`${contract.name}/${name}`, method)
       calls[name] = (payload: unknown): Raw =>
         Effect.withFiber((fiber) => {
           const request = fiber.getRef(CurrentRequest)
@@ -99,15 +101,23 @@ export class Interpreter {
   private outcome({ decision, until }: Met, words: Words, serve: () => Raw): Raw {
     const reset = (applied: "no" | "unknown", cause = "connection_terminated") =>
       Effect.fail(words.transient({ cause, applied }))
-    const applied = (then: (value: unknown) => Raw) => Effect.flatMap(serve(), then)
+    const violation = (detail: string, status: number) =>
+      Effect.fail(new ContractViolation({ detail: `${words.label}: ${detail}`, status }))
+    // What is declared is an answer too, and is lost or comes late like any other.
+    const applied = (then: (told: unknown, answer: Raw) => Raw) =>
+      Effect.matchEffect(serve(), {
+        onSuccess: (value) => then(value, Effect.succeed(value)),
+        onFailure: (error) => then(error, Effect.fail(error))
+      })
     switch (decision._tag) {
       case "Serve":
         return serve()
       case "Refuse":
-        if (decision.status === 422) return violation("the status 422 is not declared")
+        if (decision.status === 422) return violation("the status 422 is not declared", 422)
         return Effect.fail(
           words.transient({
-            cause: decision.status === 429 ? "too_many_requests" : "service_unavailable",
+            // The words of the HTTP transport.
+            cause: decision.status === 429 ? "connection_limit_reached" : "destination_unavailable",
             applied: "no",
             status: decision.status,
             ...(decision.retryAfterSeconds === undefined ? {} : { retryAfterMillis: decision.retryAfterSeconds * 1000 })
@@ -120,9 +130,9 @@ export class Interpreter {
           Math.max(0, until - this.player.elapsedMillis())
         )
       case "Drip":
-        return applied((value) => Effect.delay(Effect.succeed(value), dripMillis * words.bytes(value)))
+        return applied((told, answer) => Effect.delay(answer, dripMillis * words.bytes(told)))
       case "Garble":
-        return applied(() => violation("the body does not match the success schema"))
+        return applied(() => violation("the body does not match the success schema", 200))
       case "Truncate":
       case "ResetAfter":
         return applied(() => reset("unknown"))
@@ -134,16 +144,19 @@ export class Interpreter {
   }
 }
 
-const violation = (detail: string) => Effect.fail(new ContractViolation({ detail }))
-
 /** The words of a method whose transient errors the simulator can make itself. */
-export const wordsOf = (method: Contract.Method, make: (of: Transient) => unknown = (of) => of): Words => {
+export const wordsOf = (
+  label: string,
+  method: Contract.Method,
+  make: (of: Transient) => unknown = (of) => of
+): Words => {
   const encode = Schema.encodeUnknownExit(Schema.toCodecJson(method.success))
   return {
+    label,
     transient: (of) => make(new Transient(of)),
     bytes: (value) => {
       const text = Exit.getSuccess(encode(value))
-      return Option.isSome(text) ? (JSON.stringify(text.value) ?? "").length : 0
+      return (JSON.stringify(Option.isSome(text) ? text.value : value) ?? "").length
     }
   }
 }

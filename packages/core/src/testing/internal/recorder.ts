@@ -10,6 +10,7 @@ import { CallKey } from "../../CallKey.ts"
 import type * as Contract from "../../Contract.ts"
 import { isContractViolation } from "../../ContractViolation.ts"
 import * as hints from "../../internal/hints.ts"
+import { Looking } from "../../internal/looking.ts"
 import type { RequestJournal } from "../../Journal.ts"
 import type { Instance } from "../../Policy.ts"
 import { Refused } from "../../Refused.ts"
@@ -89,15 +90,17 @@ export class Recorder {
     } else request.outcome = "aborted"
   }
 
-  /** One attempt: `call` is given what to tell when the plan has decided. */
+  /** One attempt, at one region where there are several: `call` is given what to tell when the plan has decided. */
   attempt(
     contract: Contract.Contract,
+    region: string | undefined,
     name: string,
     payload: unknown,
     call: (request: number, onMet: (met: Met) => void, onApplied: () => void) => Raw
   ): Raw {
     // The circuit as the gates have left it, in the same synchronous step.
     const circuit = this.circuitOf(contract.name, name)
+    const regionCircuit = region === undefined ? undefined : this.circuitOf(`${contract.name}.${region}`, name)
     let mine: Trace.Attempt | undefined
     const body = Effect.withFiber<unknown, unknown>((fiber) => {
       const attempt: Trace.Attempt = {
@@ -116,7 +119,8 @@ export class Recorder {
         outcome: "running",
         applied: false,
         certainlyNot: false,
-        circuit
+        circuit,
+        region: region === undefined ? undefined : { name: region, circuit: regionCircuit, look: fiber.getRef(Looking) }
       }
       mine = attempt
       if (this.attempts.length < entriesMax) this.attempts.push(attempt)
@@ -164,7 +168,7 @@ export class Recorder {
     const known = this.breakers.get(name)
     const breaker = known === undefined ? this.breakerOf(downstream, method) : known
     if (known === undefined) this.breakers.set(name, breaker)
-    const circuit = breaker?.state()["circuit"]
+    const circuit = breaker?.state(Fiber.getCurrent()?.getRef(CallKey) ?? "")["circuit"]
     return typeof circuit === "string" ? circuit : undefined
   }
 

@@ -17,7 +17,7 @@ import type { Facts } from "../../Policy.ts"
 import * as Settings from "../../Settings.ts"
 import * as Signal from "../../Signal.ts"
 import { type Choices, choices, draw } from "../Draw.ts"
-import type { Fake } from "../Fake.ts"
+import type { Fake, Regions } from "../Fake.ts"
 import type { Plan } from "../Fault.ts"
 import * as Player from "../Player.ts"
 import * as Pump from "../Pump.ts"
@@ -175,34 +175,66 @@ class World {
         Context.add(Logger.CurrentLoggers, new Set()),
         Context.add(Random.Random, randomOf(this.of.seed, -1))
       )
-      for (const fake of this.setup.fakes)
-        below = Context.add(below, fake.transport, yield* this.transport(fake, interpreter))
+      for (const fake of this.setup.fakes) {
+        const calls =
+          fake.regions === undefined
+            ? yield* this.transport(fake, interpreter)
+            : yield* this.joined(fake, fake.regions, interpreter, below)
+        below = Context.add(below, fake.transport, calls)
+      }
       const services = yield* Effect.provideContext(Layer.build(this.setup.layer), below)
       return Context.merge(below, services)
     })
   }
 
-  private transport(fake: Fake<unknown>, interpreter: Interpreter) {
-    return Effect.map(fake.start(this.of.seed), ({ serve }) => {
+  /** One transport of those of all regions, as the service makes it. */
+  private joined(
+    fake: Fake<unknown>,
+    { join, names }: Regions,
+    interpreter: Interpreter,
+    below: Context.Context<never>
+  ) {
+    return Effect.gen({ self: this }, function* () {
+      const regions: Record<string, Layer.Layer<never>> = {}
+      for (const name of names) {
+        const calls = yield* this.transport(fake, interpreter, name)
+        regions[name] = Layer.succeedContext(
+          Context.add(Context.empty(), fake.transport, calls) as Context.Context<never>
+        )
+      }
+      const services = yield* Effect.provideContext(Layer.build(join(regions)), below)
+      return Context.getUnsafe(services, fake.transport)
+    })
+  }
+
+  private transport(fake: Fake<unknown>, interpreter: Interpreter, region?: string) {
+    const place = region === undefined ? fake.contract.name : `${fake.contract.name}.${region}`
+    return Effect.map(fake.start(this.seedOf(region)), ({ serve }) => {
       const calls: Record<string, (payload: unknown) => Effect.Effect<unknown, unknown>> = {}
       for (const [name, method] of Object.entries(fake.contract.methods)) {
-        const words = wordsOf(method, fake.transient)
+        const words = wordsOf(`${place}/${name}`, method, fake.transient)
         if (method.transient !== Schema.Never && !Schema.is(method.transient)(words.transient(anyTransient))) {
           throw new Error(
             `${fake.contract.name}/${name} has a transient error of its own: say how it is made with the option transient of Fake.make`
           )
         }
         calls[name] = (payload) =>
-          this.recorder.attempt(fake.contract, name, payload, (request, onMet, onApplied) => {
+          this.recorder.attempt(fake.contract, region, name, payload, (request, onMet, onApplied) => {
             const served = () =>
               Effect.suspend(() =>
                 Effect.onExit(serve(name, payload), (exit) => Effect.sync(() => Exit.isSuccess(exit) && onApplied()))
               )
-            return interpreter.call(fake.contract.name, name, request, words, served, onMet)
+            return interpreter.call(place, name, request, words, served, onMet)
           })
       }
       return calls
     })
+  }
+
+  /** Regions answer at times of their own. */
+  private seedOf(region: string | undefined): number {
+    const { seed } = this.of
+    return region === undefined ? seed : Math.floor(draw(seed, "region", region) * 0x1_0000_0000)
   }
 
   private jumps() {

@@ -1,6 +1,6 @@
 /** One request from its beginning to its end, and what it met. */
 import type { Signal } from "../../Signal.ts"
-import type * as Trace from "../Trace.ts"
+import * as Trace from "../Trace.ts"
 
 interface Line {
   readonly nth: number
@@ -35,10 +35,14 @@ const told = (signal: Signal): string => {
 }
 
 const attempted = (of: Trace.Attempt): ReadonlyArray<Line> => {
-  const what = `${of.downstream}/${of.method}`
+  const what = `${Trace.placeOf(of)}/${of.method}`
   const met = of.faults.length > 0 ? ` (meets ${of.faults.join(", ")})` : ""
   return [
-    { nth: of.nth, at: of.at, text: `${what} is asked, attempt ${of.attempt + 1}${met}` },
+    {
+      nth: of.nth,
+      at: of.at,
+      text: `${what} is ${of.region?.look === true ? "looked at" : `asked, attempt ${of.attempt + 1}`}${met}`
+    },
     ...(of.endedAt === undefined || of.endedNth === undefined
       ? []
       : [

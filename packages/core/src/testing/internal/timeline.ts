@@ -86,7 +86,7 @@ export const rowsOf = (trace: Trace.Trace, span: Span): ReadonlyArray<Row> => {
     })
   )
 
-  const flights = [...Map.groupBy(trace.attempts, ({ downstream }) => downstream)].map(([downstream, of]) =>
+  const flights = [...Map.groupBy(trace.attempts, Trace.placeOf)].map(([downstream, of]) =>
     rowOf(`in flight ${downstream}`, span, (column) => {
       const running = of.filter(({ at: began, endedAt = Number.POSITIVE_INFINITY }) =>
         inside(began, Math.max(endedAt, began + 0.001), column)
