@@ -101,13 +101,13 @@ describe("settings of a running storefront", () => {
     assert.include(instead.headers.get("degradation") ?? "", "recommendations;quality=substituted")
     assert.deepEqual(instead.body["recommendations"], bestsellers)
     // The page is promised recommendations of some kind.
-    const refused = await put("recommendations/forUser/fallback.value.enabled", { value: false })
+    const refused = await put("recommendations/forUser/fallback.omit.enabled", { value: false })
     assert.deepInclude(refused.body, { status: 422, reason: "SETTING_DOES_NOT_FIT" })
     assert.include(String(refused.body["detail"]), "the method degrades by its contract")
     const downstreams = JSON.stringify((await ask(`${shop.admin}/admin/downstreams`)).body)
     assert.include(
       downstreams,
-      "fallback stale (stale) [off], candidate.precomputed (substituted), value (substituted)"
+      "fallback stale (stale) [off], candidate.precomputed (substituted), precomputed (substituted), omit (omitted)"
     )
     assert.include(downstreams, `"${stale}.enabled":{"value":false,"origin":"admin"}`)
     await ask(`${shop.admin}/admin/settings/${stale}.enabled`, { method: "DELETE" })
