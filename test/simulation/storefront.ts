@@ -33,7 +33,8 @@ const carrier = {
 
 const fakes = [
   Fake.make(Identity, {
-    verify: ({ token }) => (token === "demo-alice" ? { customerId: "alice" } : Effect.fail(new InvalidToken()))
+    verify: ({ token }) => (token === "demo-alice" ? { customerId: "alice" } : Effect.fail(new InvalidToken())),
+    keys: () => ({ keys: [] })
   }),
   Fake.inRegions(
     Fake.make(Catalog, {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 import * as inventory from "../src/downstreams/inventory.ts"
 import type { Downstream, Reply } from "../src/downstreams/Operation.ts"
@@ -17,7 +18,8 @@ const ask = (downstream: Downstream, line: string, body?: unknown, idempotencyKe
   for (const operation of downstream.operations) {
     const match = operation.path.exec(path)
     if (operation.method !== method || match === null) continue
-    return operation.run({ params: match.slice(1), query: new URLSearchParams(), body, idempotencyKey })
+    const reply = operation.run({ params: match.slice(1), query: new URLSearchParams(), body, idempotencyKey })
+    return Effect.isEffect(reply) ? Effect.runSync(reply) : reply
   }
   throw new Error(`no operation ${line}`)
 }

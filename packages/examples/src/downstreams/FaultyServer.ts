@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { FaultServer } from "@failsoft/http/testing"
 import * as Effect from "effect/Effect"
-import { type Asked, type Downstream, type Operation, problem, type Reply } from "./Operation.ts"
+import { type Answering, type Asked, type Downstream, type Operation, problem, type Reply } from "./Operation.ts"
 import type { Name } from "./registry.ts"
 
 /** One request as it came in; at most {@link receivedMax} are kept. */
@@ -32,13 +32,13 @@ export const start = (name: Name, downstream: Downstream, port: number) => {
     isAside: (request) => pathOf(request) === journalPath,
     onRequest: (request, response) => note(request, response, received),
     answer: ({ body, request }) =>
-      Effect.sync(() =>
-        written(
+      Effect.suspend(() => {
+        const reply =
           pathOf(request) === journalPath
             ? { status: 200, body: { received, applied: downstream.applied() } }
             : answer(downstream, request, body)
-        )
-      )
+        return Effect.isEffect(reply) ? Effect.map(reply, written) : Effect.succeed(written(reply))
+      })
   })
 }
 
@@ -100,7 +100,7 @@ const bodyOf = (bytes: Uint8Array | undefined): Body => {
   }
 }
 
-const answer = (downstream: Downstream, request: IncomingMessage, bytes: Uint8Array | undefined): Reply => {
+const answer = (downstream: Downstream, request: IncomingMessage, bytes: Uint8Array | undefined): Answering => {
   const body = bodyOf(bytes)
   if ("refused" in body) return body.refused
   const found = matching(downstream, request)

@@ -1,4 +1,5 @@
 /** What a downstream can be asked for, apart from sockets and faults. */
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 /** A request whose body has arrived. */
@@ -15,6 +16,9 @@ export interface Reply {
   readonly body?: unknown
 }
 
+/** An answer, now or when it is made. */
+export type Answering = Reply | Effect.Effect<Reply>
+
 /** An effect that really took place. */
 export interface Applied {
   readonly at: number
@@ -29,7 +33,7 @@ export interface Operation {
   readonly serves: readonly [string, ...ReadonlyArray<string>]
   readonly method: string
   readonly path: RegExp
-  readonly run: (asked: Asked) => Reply
+  readonly run: (asked: Asked) => Answering
 }
 
 /** The operations of a downstream, and the effects that it applied. */
@@ -45,7 +49,7 @@ export const problem = (status: number, reason: string, detail: string): Reply =
 })
 
 /** Decodes a body and runs `f`, or answers 400 with the field and what was expected. */
-export const decoded = <A>(schema: Schema.Codec<A, unknown>, body: unknown, f: (value: A) => Reply): Reply => {
+export const decoded = <A>(schema: Schema.Codec<A, unknown>, body: unknown, f: (value: A) => Answering): Answering => {
   const result = Schema.decodeUnknownResult(schema)(body)
   return result._tag === "Success" ? f(result.success) : problem(400, "MALFORMED_BODY", String(result.failure.message))
 }

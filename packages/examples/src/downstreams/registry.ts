@@ -30,7 +30,7 @@ export const resolve = (name: string): ReadonlyArray<Name> =>
 export const make = (name: Name, folder: string | undefined): Downstream => {
   switch (name) {
     case "identity":
-      return Identity.make()
+      return Identity.make(folder)
     case "catalog.eu":
     case "catalog.us":
       return Catalog.make()

@@ -126,7 +126,10 @@ const Orders = HttpApiGroup.make("orders", { topLevel: true })
       error: [problem(401), problem(404), problem(503)]
     })
       .annotate(OpenApi.Summary, "Show an order")
-      .annotate(OpenApi.Description, "An order, for its owner.")
+      .annotate(
+        OpenApi.Description,
+        "An order, for its owner. A signed token is checked here, with keys that may be stale for a stated time: reading goes on while identity is down."
+      )
   )
   // Orders are what the shop lives on: they go last.
   .annotate(LoadShedding.Priority, "critical")

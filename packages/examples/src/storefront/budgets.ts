@@ -39,5 +39,11 @@ export const layer = Layer.mergeAll(
       call(Inventory, "reserve"),
       call(Payments, "charge")
     )
+  }),
+  LatencyBudget.layer({
+    endpoint: "GET /orders/:id",
+    deadline,
+    // The second time for a key that the first did not know.
+    calls: sequence<Identity>(call(Identity, "keys"), call(Identity, "keys"))
   })
 )

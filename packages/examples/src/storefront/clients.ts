@@ -30,6 +30,7 @@ const page = "GET /products/:sku"
 const order = "POST /orders"
 const quotes = "GET /shipping-quotes"
 
+/** Where the loss of each shows: what fails, and what goes on with less. */
 const endpoints: Readonly<Record<string, ReadonlyArray<string>>> = {
   identity: [order, "GET /orders/:id"],
   catalog: [page, "GET /products", order],
@@ -50,9 +51,12 @@ export const checks = Effect.gen(function* () {
   ]
 })
 
-/** Only orders need identity, a price and payments: the pages go on without them. */
+/**
+ * Only who orders needs identity, a price and payments: the pages go on without them, and so does
+ * the reading of one's orders for as long as identity's keys may be used.
+ */
 const without: Readonly<Record<string, Exclude<ServiceMode.Dependent["without"], undefined>>> = {
-  identity: "read-only",
+  identity: { verify: "read-only", keys: "reduced" },
   catalog: { price: "read-only" },
   inventory: { stock: "reduced", reserve: "read-only", release: "reduced" }
 }

@@ -16,9 +16,25 @@ import { anonymous } from "./customer.ts"
 import * as flags from "./flags.ts"
 import * as picks from "./picks.ts"
 
-/** Nobody is let in without identity's word, so there is nothing to fall back to. */
+/**
+ * So long identity's keys serve its outage, from the end of their fresh lifetime. A key that
+ * identity withdraws meanwhile opens for so long what a token may open without identity, which
+ * is the reading of one's own orders; an hour is enough to mend most outages.
+ */
+const keysStaleFor = "1 hour"
+
+/** In memory only: who can write a file must not be able to sign by it. */
+const keysCache = Cache.make({
+  fresh: "5 minutes",
+  staleWhileRevalidate: "5 minutes",
+  staleIfError: keysStaleFor,
+  entriesMax: 1
+})
+
+/** Nobody orders without identity's word, so there is nothing to fall back to; its keys may be old. */
 export const IdentityRing = Identity.layer({
-  verify: { policy: Policy.standard({ deadline: "350 millis" }) }
+  verify: { policy: Policy.standard({ deadline: "350 millis" }) },
+  keys: { policy: Policy.standard({ deadline: "350 millis" }), cache: keysCache }
 })
 
 const catalogPage = Policy.standard({ deadline: "400 millis" })

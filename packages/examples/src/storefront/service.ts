@@ -20,6 +20,7 @@ import * as handlers from "./handlers.ts"
 import * as Orders from "./Orders.ts"
 import * as quotas from "./quotas.ts"
 import * as rings from "./rings.ts"
+import * as SigningKeys from "./SigningKeys.ts"
 import type { Settings } from "./settings.ts"
 import * as transports from "./transports.ts"
 
@@ -108,7 +109,7 @@ export const layerOn = (settings: Settings, onUp: (bound: Settings) => void) =>
     const up = Layer.effectDiscard(Effect.sync(() => onUp({ ...settings, port, adminPort })))
     return Layer.merge(Layer.provideMerge(up, servers), budgets.layer)
   }).pipe(
-    Layer.provide(Orders.layer),
+    Layer.provide(Layer.merge(Orders.layer, SigningKeys.layer)),
     Layer.provide(Mode),
     Layer.provide(Rings),
     Layer.provide(Transports),

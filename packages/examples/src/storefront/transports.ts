@@ -73,7 +73,8 @@ export const layer = (urls: Urls) =>
     HttpTransport.layer(Identity, {
       baseUrl: urls.identity,
       methods: {
-        verify: { method: "POST", path: () => "/verify", permanent: { 401: () => new InvalidToken() } }
+        verify: { method: "POST", path: () => "/verify", permanent: { 401: () => new InvalidToken() } },
+        keys: { method: "GET", path: () => "/keys" }
       }
     }),
     catalogIn({ eu: catalogAt(urls.catalog.eu), us: catalogAt(urls.catalog.us) }),
