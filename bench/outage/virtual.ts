@@ -12,7 +12,8 @@ import { TestClock } from "effect/testing"
 import { arrivals } from "./arrivals.ts"
 import { exponential, randomFrom } from "./random.ts"
 import { downstream, phases, weights } from "./settings.ts"
-import { type Condition, conditionAt, type Trace } from "./traces.ts"
+import { type Condition, conditionAt, type Region, type Trace } from "./traces.ts"
+import { type Asked, inRegions } from "./virtualRegions.ts"
 
 /** What a trace was worth under a policy. */
 export interface Worth {
@@ -35,46 +36,45 @@ class Station {
   private readonly queue: Array<(condition: Condition) => void> = []
   private readonly random: () => number
   private readonly trace: Trace
+  private readonly region: Region
   private readonly fork: (effect: Effect.Effect<void>) => void
 
-  constructor(trace: Trace, seed: number, fork: (effect: Effect.Effect<void>) => void) {
+  constructor(trace: Trace, region: Region, seed: number, fork: (effect: Effect.Effect<void>) => void) {
     this.trace = trace
+    this.region = region
     this.random = randomFrom(seed)
     this.fork = fork
   }
 
-  readonly ask: Effect.Effect<Result.Result<"fresh", "gone">, Transient.Transient> = Effect.flatMap(
-    Clock.currentTimeMillis,
-    (now) => {
-      const condition = conditionAt(this.trace, "essential", now, "a")
-      this.asked++
-      if (condition.hangs) return Effect.never
-      if (condition.refuses) return Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
-      if (condition.down) return this.unavailable
-      if (condition.permanent !== undefined && this.random() < condition.permanent) {
-        return Effect.succeed(Result.fail("gone" as const))
-      }
-      if (this.queue.length >= downstream.queueMax) return this.unavailable
-      return Effect.callback<Result.Result<"fresh", "gone">, Transient.Transient>((resume) => {
-        let gone = false
-        this.queue.push((then) =>
-          this.work(
-            then,
-            () => gone,
-            (failed) => resume(failed ? this.unavailable : Effect.succeed(Result.succeed("fresh" as const)))
-          )
-        )
-        this.next(condition)
-        return Effect.sync(() => {
-          gone = true
-        })
-      })
+  readonly ask: Asked = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const condition = conditionAt(this.trace, "essential", now, this.region)
+    this.asked++
+    if (condition.hangs) return Effect.never
+    if (condition.refuses) return Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
+    if (condition.down) return this.unavailable
+    if (condition.permanent !== undefined && this.random() < condition.permanent) {
+      return Effect.succeed(Result.fail("gone" as const))
     }
-  )
+    if (this.queue.length >= downstream.queueMax) return this.unavailable
+    return Effect.callback<Result.Result<"fresh", "gone">, Transient.Transient>((resume) => {
+      let gone = false
+      this.queue.push((then) =>
+        this.work(
+          then,
+          () => gone,
+          (failed) => resume(failed ? this.unavailable : Effect.succeed(Result.succeed("fresh" as const)))
+        )
+      )
+      this.next(condition)
+      return Effect.sync(() => {
+        gone = true
+      })
+    })
+  })
 
   /** Workers that come back find the queue. */
   tick(now: number): void {
-    this.next(conditionAt(this.trace, "essential", now, "a"))
+    this.next(conditionAt(this.trace, "essential", now, this.region))
   }
 
   private readonly unavailable = Effect.fail(
@@ -82,7 +82,8 @@ class Station {
   )
 
   private next(condition: Condition): void {
-    while (this.busy < Math.max(1, Math.round(downstream.workers * (condition.workers ?? 1)))) {
+    const all = this.region === "b" ? Math.ceil(downstream.workers / 2) : downstream.workers
+    while (this.busy < Math.max(1, Math.round(all * (condition.workers ?? 1)))) {
       const begin = this.queue.shift()
       if (begin === undefined) return
       begin(condition)
@@ -112,12 +113,20 @@ class Station {
 export const virtual = (trace: Trace, policy: Policy.Policy, seed: number): Promise<Worth> =>
   Effect.gen(function* () {
     const context = yield* Effect.context<never>()
-    const station = new Station(trace, seed, (effect) => void Effect.runForkWith(context)(effect))
+    const station = (region: Region) =>
+      new Station(trace, region, seed, (effect) => void Effect.runForkWith(context)(effect))
+    const stations = trace.regions ? [station("a"), station("b")] : [station("a")]
+    const [first] = stations
     const row = { downstream: "essential", method: "get", bus: yield* Signal.Bus }
     const { intercept } = yield* Policy.build(policy, row)
     const asked = arrivals(trace.load, phases.end, seed)
     const outcomes: Array<Worth["outcomes"][number]> = []
-    const call = intercept(station.ask)
+    const call: Effect.Effect<Result.Result<unknown, unknown>, unknown> = trace.regions
+      ? yield* inRegions(
+          policy,
+          stations.map(({ ask }) => ask)
+        )
+      : intercept(first?.ask ?? Effect.never)
     for (const { at } of asked) {
       yield* Effect.forkChild(
         Effect.sleep(at).pipe(
@@ -135,14 +144,20 @@ export const virtual = (trace: Trace, policy: Policy.Policy, seed: number): Prom
     }
     for (let now = 0; now < phases.end + 4000; now += stepMillis) {
       yield* TestClock.adjust(stepMillis)
-      station.tick(now)
+      for (const station of stations) station.tick(now)
     }
     const counted = outcomes.filter(({ at }) => at >= phases.countedFrom)
     const worth = counted.reduce((sum, { full }) => sum + (full ? weights.fresh : weights.stale), 0)
+    const sum = (of: (station: Station) => number) => stations.reduce((total, station) => total + of(station), 0)
     return {
       goodput: worth / counted.length,
-      amplification: station.asked / asked.length,
-      wasted: station.wastedMillis / Math.max(1, station.workMillis),
+      amplification: sum((of) => of.asked) / asked.length,
+      wasted:
+        sum((of) => of.wastedMillis) /
+        Math.max(
+          1,
+          sum((of) => of.workMillis)
+        ),
       outcomes
     }
   }).pipe(Effect.scoped, Random.withSeed(`race ${seed}`), Effect.provide(TestClock.layer()), Effect.runPromise)

@@ -115,14 +115,15 @@ describe("the judges of the outage race", () => {
 /** What the standard policy has reached in virtual time, a little less: whoever turns its knobs learns what it costs. */
 const reached: Readonly<Record<string, number>> = {
   none: 0.99,
-  down: 0.96,
-  refused: 0.96,
-  hang: 0.94,
-  "slow x10": 0.82,
-  "brown-out 50 %": 0.98,
-  flapping: 0.92,
-  "capacity 30 %": 0.84,
-  "cold recovery": 0.91,
+  down: 0.97,
+  refused: 0.97,
+  hang: 0.95,
+  "slow x10": 0.85,
+  "brown-out 50 %": 0.99,
+  flapping: 0.93,
+  "capacity 30 %": 0.86,
+  "region gone": 0.89,
+  "cold recovery": 0.92,
   "permanent storm": 0.99
 }
 const seeds = [1, 2, 3, 4, 5]
@@ -134,6 +135,12 @@ describe("the standard policy in the race, in virtual time", () => {
     assert.isAtLeast(share, reached[name] ?? 1, "its share of the oracle's goodput")
     assert.isAtMost(amplification, 1.1)
     assert.isAtMost(recoveryMillis, 5000)
+  })
+
+  it("loses little to bursts where nothing is wrong", async () => {
+    // Of sixteen seeds the one with the worst bursts: a limit that has grown in quiet times loses 9 % there.
+    const { share } = await standing(traceNamed("none"), () => Policy.standard({ deadline: knobs.callMillis }), [3])
+    assert.isAtLeast(share, 0.96)
   })
 
   const { attemptMillis, callMillis } = knobs

@@ -46,7 +46,9 @@ describe("the storefront", () => {
           )
           continue
         }
-        const alone = [...got(one, kind, name), ...got(other, kind, name)]
+        // Of a region at most what is lost with the whole of it.
+        const whole = (of: string) => (of.startsWith("catalog.") ? [...got("catalog", kind, name), "fresh"] : [])
+        const alone = [one, other].flatMap((of) => [...got(of, kind, name), ...whole(of)])
         for (const { what } of words) assert.include(alone, what, `${name}, ${downstream}: ${kind}`)
       }
     }

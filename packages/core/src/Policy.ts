@@ -64,6 +64,8 @@ export interface Row {
   readonly downstream: string
   readonly method: string
   readonly bus: SignalBus
+  /** Whether what is called has regions with gates of their own: to the gates of this row their failures say nothing. */
+  readonly regional?: boolean
 }
 
 /**

@@ -80,6 +80,7 @@ export type CircuitReason =
   | "failure-rate"
   | "slow-rate"
   | "consecutive-failures"
+  | "consecutive-timeouts"
   | "open-time-over"
   | "probes-answered"
   | "probes-failed"

@@ -11,10 +11,12 @@
  * region bears it, and the limit of a region is what it takes of the others' load.
  *
  * Within one attempt the next region is asked where nothing can have been applied: a
- * refusal, a refused connection, an error marked `applied: "no"`; for a `safe` method also
- * where the answer violates the contract. Else the attempt fails, and the ring's retry or hedge begins its next attempt with the next region,
- * for `safe` methods, and for `keyed` ones whose keys all regions share. A key that was
- * or may have been applied in a region goes to that region only (the last 10,000).
+ * refusal, a refused connection, an error marked `applied: "no"`. Where it does no harm to
+ * apply a request twice (`safe` methods, and `keyed` ones whose keys all regions share) it
+ * is asked after every failure that came before `attempt` was over, and for a `safe` method
+ * also where the answer violates the contract. Else the attempt fails, and the ring's retry
+ * or hedge begins its next attempt with the next region. A key that was or may have been
+ * applied in a region goes to that region only (the last 10,000).
  *
  * A region that only waits for the fall of another is asked as well, beside a read once
  * in `look`: its answer serves nobody, but how it does is known, and its circuit closes.
@@ -76,6 +78,7 @@ import { listening } from "./internal/listening.ts"
 import { Observations } from "./internal/observations.ts"
 import { Classifier, type RawCall } from "./internal/rawCall.ts"
 import { type Place, regionalCall } from "./internal/regional.ts"
+import { describeRegions, regionsOf } from "./internal/regions.ts"
 import type { Build } from "./internal/shared.ts"
 import * as Policy from "./policy/index.ts"
 import { type RegisteredRow, Registry } from "./Settings.ts"
@@ -99,8 +102,6 @@ export interface FailoverOptions {
   /** A region that was not asked for so long is asked beside a read; one that was not heard is waited for. Default 2 s. */
   readonly look?: Duration.Input
 }
-
-const describing = Symbol.for("@failsoft/core/Transport/regions")
 
 /**
  * The raw calls of a downstream with several regions, the preferred first.
@@ -183,7 +184,7 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
         scope
       })
     }
-    Object.defineProperty(calls, describing, { value: () => described.map((of) => of()) })
+    describeRegions(calls, () => described.map((of) => of()))
     // Each was made from the contract's method of the same name.
     return calls as Contract.RawCalls<M>
   })
@@ -202,12 +203,20 @@ const policyOf = ({ attempt, breaker, limit, look }: FailoverOptions, observatio
       failureRate: 0.9,
       minimumCalls: 10,
       consecutiveFailures: 20,
+      // A failure at once costs the caller nothing here; one that hangs costs him an attempt, and another region answers.
+      consecutiveTimeouts: 5,
       window: Math.max(10_000, 2 * attemptMillis),
       openFor: Math.max(300, attemptMillis),
       openMax: Math.max(1000, 2 * attemptMillis),
       ...breaker
     }),
-    Policy.adaptiveLimit({ queueMax: 0, ...limit }),
+    // A region that stood by meets all traffic at once, and its limit knows nothing of it: it begins low and doubles.
+    Policy.adaptiveLimit({
+      limitInitial: Math.min(8, limit?.limitMax ?? 8),
+      queueMax: 10,
+      waitMax: Math.max(1, attemptMillis / 8),
+      ...limit
+    }),
     listening({ observations, attemptMillis, quietMillis: lookMillis(look) }),
     Policy.timeout(attemptMillis)
   )
@@ -220,7 +229,4 @@ const policyOf = ({ attempt, breaker, limit, look }: FailoverOptions, observatio
  * @category accessors
  * @since 0.1.0
  */
-export const describe = (transport: object): ReadonlyArray<Downstream.Description> => {
-  const own: unknown = Reflect.get(transport, describing)
-  return typeof own === "function" ? own() : []
-}
+export const describe = (transport: object): ReadonlyArray<Downstream.Description> => regionsOf(transport)

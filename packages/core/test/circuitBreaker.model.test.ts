@@ -19,6 +19,7 @@ const knobs: Knobs & { readonly probeWaitMillis: number } = {
   slowMillis: 0,
   minimumCalls: 3,
   consecutiveFailures: 0,
+  consecutiveTimeouts: 0,
   windowMillis: 1000,
   windowCalls: 0,
   openMillis: 100,
@@ -36,6 +37,7 @@ const turned = (of: Choices): Readonly<Record<string, Knob.Value>> =>
     { slowMillis: of.pick([0, 20, 50]), slowRate: of.pick([0, 0.5]) },
     { minimumCalls: of.between(1, 5) },
     { consecutiveFailures: of.between(0, 3) },
+    { consecutiveTimeouts: of.between(0, 3) },
     { openMillis: of.pick([50, 100]) },
     { probes: of.between(1, 4) },
     { ramp: of.chance(0.5) },
@@ -191,6 +193,12 @@ describe("the circuit breaker against its model", () => {
       enter: (attempt) => gate.enter({ ...attempt, now: attempt.now - 1 })
     })),
     "forgets to back off": differs(sound, (of) => ({ ...of, openMaxMillis: of.openMillis })),
+    "does not look at timeouts in a row": differs(sound, (of) => ({ ...of, consecutiveTimeouts: 0 })),
+    "takes a timeout for any failure": differs((gate) => ({
+      ...gate,
+      leave: (attempt, token, verdict, now, startedAt) =>
+        gate.leave(attempt, token, verdict === "timedOut" ? "failed" : verdict, now, startedAt)
+    })),
     "takes a slow answer for a good one": differs(sound, (of) => ({ ...of, slowMillis: 0 }))
   }
   it.each(Object.entries(mutants))("finds a breaker that %s", (_bug, mutant) => {

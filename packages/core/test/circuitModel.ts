@@ -11,6 +11,7 @@ export interface Knobs {
   readonly slowMillis: number
   readonly minimumCalls: number
   readonly consecutiveFailures: number
+  readonly consecutiveTimeouts: number
   readonly windowMillis: number
   readonly windowCalls: number
   readonly openMillis: number
@@ -44,6 +45,7 @@ interface Flight {
     | {
         readonly at: number
         readonly failed: boolean
+        readonly timedOut: boolean
         readonly slow: boolean
         readonly bad: boolean
         readonly lowest: boolean
@@ -161,7 +163,14 @@ export class CircuitModel {
     const slow = slowMillis > 0 && now - startedAt >= slowMillis
     const lowest =
       flight.round === this.era.rounds.length && (this.era.rounds.at(-1)?.allowed ?? 0) <= this.knobs().probes
-    flight.heard = { at: now, failed, slow, bad: failed || (slow && slowRate > 0), lowest }
+    flight.heard = {
+      at: now,
+      failed,
+      timedOut: verdict === "timedOut",
+      slow,
+      bad: failed || (slow && slowRate > 0),
+      lowest
+    }
     this.heard.push(flight)
     if (this.state === "closed" && (failed || slow) && mode !== "forced-closed" && this.trips(now)) {
       this.turn("open", now, random)
@@ -177,9 +186,17 @@ export class CircuitModel {
     return all.slice(lastGood + 1).filter(({ lowest }) => !inRamp || lowest).length
   }
 
+  /** How many of those that failed in a row while it was closed ran out of time. */
+  private timeouts(): number {
+    if (this.state !== "closed") return 0
+    const all = this.outcomes()
+    return all.slice(all.findLastIndex(({ failed }) => !failed) + 1).filter(({ timedOut }) => timedOut).length
+  }
+
   private trips(now: number): boolean {
-    const { consecutiveFailures, failureRate, minimumCalls, slowRate } = this.knobs()
+    const { consecutiveFailures, consecutiveTimeouts, failureRate, minimumCalls, slowRate } = this.knobs()
     if (consecutiveFailures > 0 && this.run() >= consecutiveFailures) return true
+    if (consecutiveTimeouts > 0 && this.timeouts() >= consecutiveTimeouts) return true
     const seen = this.window(now)
     if (seen.length < minimumCalls) return false
     const share = (those: ReadonlyArray<unknown>) => those.length / seen.length

@@ -167,6 +167,46 @@ describe("failing over", () => {
     })
   )
 
+  it.effect("asks elsewhere at once where a read failed at once, unless it is told that asking is of no use", () =>
+    Effect.gen(function* () {
+      const { eu, shop, told, us } = yield* living()
+      eu.does = reset
+      assert.strictEqual(yield* shop.get(id), "us")
+      assert.strictEqual(yield* ending(shop.put(id)), "TRANSIENT_FAILURE")
+      assert.strictEqual(yield* ending(shop.send(id)), "TRANSIENT_FAILURE")
+      assert.lengthOf(us.asked, 1)
+      assert.lengthOf(told("FailedOver"), 1)
+      eu.does = Effect.fail(
+        new Transient.Transient({ cause: "connection_terminated", applied: "unknown", pushback: "do-not-retry" })
+      )
+      assert.strictEqual(yield* ending(shop.get(id)), "TRANSIENT_FAILURE")
+      // What hangs has taken the attempt's time: there is none left for another.
+      eu.does = Effect.never
+      const hanging = yield* Effect.forkChild(ending(shop.get(id)))
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* Fiber.join(hanging), "TIMEOUT")
+      assert.lengthOf(us.asked, 1)
+      const shared = yield* living({ idempotencyKeys: "shared" })
+      shared.eu.does = reset
+      assert.strictEqual(yield* shared.shop.put(id), "us")
+    })
+  )
+
+  it.effect("is not told to the gates of the ring where one region fails: it says nothing of the others", () =>
+    Effect.gen(function* () {
+      const breaker = Policy.circuitBreaker({ consecutiveFailures: 2, minimumCalls: 2 })
+      const policy = Policy.stack(Policy.retry({ times: 0 }), breaker, Policy.timeout("300 millis"))
+      const { eu, shop, told } = yield* living({}, { get: { policy } })
+      eu.does = Effect.never
+      for (let nth = 0; nth < 4; nth++) {
+        const fiber = yield* Effect.forkChild(ending(shop.get(id)))
+        yield* TestClock.adjust(100)
+        assert.strictEqual(yield* Fiber.join(fiber), "TIMEOUT")
+      }
+      assert.deepEqual(told("CircuitChanged"), [])
+    })
+  )
+
   it.effect("leaves an unknown outcome to the retry, which begins with the next region where it may", () =>
     Effect.gen(function* () {
       const retried = yield* living({}, { get: { policy: retrying }, put: { policy: retrying } })

@@ -164,6 +164,12 @@ export const thresholds: ReadonlyArray<Scenario> = [
     "2 timeout; is closed; 1 fail; is open"
   ),
   breaker(
+    "timeouts have a row of their own",
+    envoy.outlierPage("Consecutive Local Origin Failure"),
+    { ...never, consecutiveFailures: 5, consecutiveTimeouts: 2 },
+    "3 fail; 1 timeout; is closed; 1 ok; 1 timeout; is closed; 1 timeout; is open"
+  ),
+  breaker(
     "two failures in a row",
     cockatiel.breakerTest("opens after failing calls"),
     { ...never, consecutiveFailures: 2 },

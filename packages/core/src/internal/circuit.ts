@@ -25,6 +25,7 @@ export interface CircuitValues {
   readonly slowMillis: number
   readonly minimumCalls: number
   readonly consecutiveFailures: number
+  readonly consecutiveTimeouts: number
   readonly windowMillis: number
   readonly windowCalls: number
   readonly openMillis: number
@@ -75,6 +76,8 @@ export class Circuit {
   private generation: number
   private readonly generations: Generations
   private consecutive = 0
+  /** How many of those ran out of time. */
+  private timeouts = 0
   private openUntil = 0
   private openFor = 0
   /** How many times it tripped without a stable period in between. */
@@ -219,7 +222,7 @@ export class Circuit {
         if (spoke) this.ramped(at(attempt, now), failed, slow, round === this.round)
         return
       case "closed":
-        if (spoke) this.counted(attempt, now, failed, slow)
+        if (spoke) this.counted(attempt, now, failed, slow, verdict === "timedOut")
         return
       case "open":
         return
@@ -227,17 +230,20 @@ export class Circuit {
   }
 
   /** A good answer never trips it, so the window is summed only where something was wrong. */
-  private counted(attempt: Where, now: number, failed: boolean, slow: boolean): void {
+  private counted(attempt: Where, now: number, failed: boolean, slow: boolean, timedOut: boolean): void {
     this.window.record(now, failed, slow)
     this.consecutive = failed ? this.consecutive + 1 : 0
+    if (!failed) this.timeouts = 0
+    else if (timedOut) this.timeouts++
     if ((!failed && !slow) || this.values.mode === "forced-closed") return
     const reason = this.tripped(now)
     if (reason !== undefined) this.change(at(attempt, now), "open", reason)
   }
 
   private tripped(now: number): CircuitReason | undefined {
-    const { failureRate, slowRate, minimumCalls, consecutiveFailures } = this.values
+    const { failureRate, slowRate, minimumCalls, consecutiveFailures, consecutiveTimeouts } = this.values
     if (consecutiveFailures > 0 && this.consecutive >= consecutiveFailures) return "consecutive-failures"
+    if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts) return "consecutive-timeouts"
     const { calls, failures, slow } = this.window.sums(now)
     if (calls < minimumCalls) return undefined
     if (failures / calls >= failureRate) return "failure-rate"
@@ -307,7 +313,7 @@ export class Circuit {
     this.state = to
     this.generation = ++this.generations.last
     this.letThroughAt = now
-    this.probing = this.good = this.bad = this.slow = this.running = this.consecutive = this.round = 0
+    this.probing = this.good = this.bad = this.slow = this.running = this.consecutive = this.timeouts = this.round = 0
     if (to === "open") {
       this.trippedBy = sums
       this.openedAt(where, from, reason)

@@ -18,9 +18,11 @@
  *   lasts lets the limit grow without end. Instead the limit is halved for one window in
  *   fifty: a queue of ours gets shorter by that, a downstream that has become slower
  *   by itself does not, and only then the base moves up.
+ * - It grows only while it holds calls back. There it grows as soon as half of it is in
+ *   use, up to twice of what runs in quiet times, which is no limit for a burst.
  * - Timeouts and "too much" shrink by half of their share in the window (as DCTCP does,
  *   RFC 8257), so that one timeout in a thousand is noise and a storm of them is not.
- *   What they took comes back by doubling up to half of what it was, as TCP's slow start.
+ *   What they took comes back by doubling up to three quarters, as TCP's slow start.
  * - The first size is found by doubling too, while calls are held back and times are
  *   short, up to the first drop: a new process meets the whole load at once, and step by
  *   step it would refuse half of it for seconds. The base is an average of the first
@@ -66,6 +68,8 @@ const probeEvery = 64
 const ourQueue = 0.75
 /** One measurement moves the base up by at most this factor: others may fill the queue as well. */
 const baseStep = 2
+/** How much of what drops took comes back by doubling. TCP takes half; a limit that grows only where it holds back has less to spare. */
+const backAtOnce = 0.75
 /** The clock counts whole milliseconds: one more on both sides keeps its rounding out of the ratio. */
 const clockMillis = 1
 
@@ -164,7 +168,11 @@ export class Concurrency {
       this.windows++
     }
     if (drops > 0) this.shrink(drops / (answers + drops))
-    else if (used && this.probeAt < 0) this.limit = clamp(this.next(heldBack), this.values)
+    else if (used && this.probeAt < 0) {
+      const next = this.next(heldBack)
+      // Where nobody waits there is nothing to gain: a limit far above what runs is none when a burst comes.
+      if (next < this.limit || heldBack) this.limit = clamp(next, this.values)
+    }
     // A window of drops alone measures nothing: the measurement goes on.
     if (answers > 0) this.probeAt = -1
     this.heldBack = heldBack ? this.heldBack + 1 : 0
@@ -208,7 +216,7 @@ export class Concurrency {
 
   private shrink(share: number): void {
     // Else it would double for ever into a downstream that refuses at once, whose times stay short.
-    this.doubleTo = this.searching ? this.limit / 2 : Math.max(this.doubleTo, this.limit / 2)
+    this.doubleTo = this.searching ? this.limit / 2 : Math.max(this.doubleTo, this.limit * backAtOnce)
     this.searching = false
     this.limit = clamp(this.limit * (1 - share / 2), this.values)
   }

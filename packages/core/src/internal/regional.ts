@@ -4,8 +4,9 @@
  *
  * Each region has policies of its own around its raw calls: what they refuse was never
  * sent, and what fails with "not applied" has changed nothing, so another region may be
- * asked at once within the same attempt. All else is for the retry or the hedge of the
- * ring, whose next attempt begins with another region.
+ * asked at once within the same attempt; so may it where the request may be applied twice
+ * and the failure came before the region's timeout. All else is for the retry or the hedge
+ * of the ring, whose next attempt begins with another region.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -21,6 +22,7 @@ import type { Interceptor, Row } from "../Policy.ts"
 import { Heard } from "../Quota.ts"
 import { Refused } from "../Refused.ts"
 import { Region } from "../Region.ts"
+import { TimedOut } from "../TimedOut.ts"
 import * as hints from "./hints.ts"
 import { Homes } from "./homes.ts"
 import * as leaves from "./leaf.ts"
@@ -79,9 +81,15 @@ const inOrder = (
   const wish = fiber.getRef(Region)
   const wished = places.findIndex(({ region }) => region === wish)
   if (wished >= 0) return turned(places, wished)
-  const repeats = method.idempotency === "safe" || (method.idempotency === "keyed" && sharedKeys)
-  return repeats ? turned(places, fiber.getRef(Attempt) % places.length) : places
+  return repeats({ method, sharedKeys }) ? turned(places, fiber.getRef(Attempt) % places.length) : places
 }
+
+/** Whether the same request may be applied in two regions. */
+const repeats = ({ method, sharedKeys }: Pick<Regional, "method" | "sharedKeys">): boolean =>
+  method.idempotency === "safe" || (method.idempotency === "keyed" && sharedKeys)
+
+/** A failure that has not taken the attempt's time, and that does not say of itself that asking again is of no use. */
+const isAtOnce = (error: unknown): boolean => !(error instanceof TimedOut) && !hints.doNotRetry(error)
 
 /** The first region, but for the one that is asked anyway, that nobody has heard of for a while. */
 const lookedFor = (
@@ -218,7 +226,8 @@ class Asking {
 
   private failed(place: Place, nth: number, error: unknown): AnyEffect {
     place.observations.bad(this.now(), hints.word(error))
-    return hints.notApplied(error) ? this.elsewhere(place, nth, error, hints.word(error)) : Effect.fail(error)
+    const again = hints.notApplied(error) || (repeats(this.of) && isAtOnce(error))
+    return again ? this.elsewhere(place, nth, error, hints.word(error)) : Effect.fail(error)
   }
 
   /** Nothing was applied here: the next region is asked, where there is one. */

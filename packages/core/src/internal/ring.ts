@@ -22,6 +22,7 @@ import { toMillis } from "./duration.ts"
 import { type MethodOf, requestOf, start } from "./logicalCall.ts"
 import { Observations } from "./observations.ts"
 import { Classifier, type RawCall } from "./rawCall.ts"
+import { isRegional } from "./regions.ts"
 import type { Build } from "./shared.ts"
 import { problemsOfScope, problemsOfSteps } from "./steps.ts"
 
@@ -63,7 +64,7 @@ export const make = <M extends Contract.Methods, I>(
     const client: Record<string, unknown> = {}
     const caches = new Caches()
     for (const [name, method] of Object.entries(contract.methods)) {
-      const row = { downstream: contract.name, method: name, bus }
+      const row = { downstream: contract.name, method: name, bus, regional: isRegional(raw) }
       const of = demand(table[name], name)
       const budgetMillis = toMillis(contract.info.budget)
       const built = yield* makeMethod(

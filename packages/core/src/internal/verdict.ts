@@ -25,3 +25,13 @@ export const verdictOf = (exit: Exit.Exit<Result.Result<unknown, unknown>, unkno
   }
   return died ? "died" : "aborted"
 }
+
+/**
+ * The verdict of a call whose regions have gates of their own. A region that fails has
+ * been judged there; that it failed says nothing of the others, which may answer the next
+ * attempt. Where none takes calls any more they refuse by themselves.
+ */
+export const ofRegions = (verdict: Verdict): Verdict =>
+  verdict === "failed" || verdict === "overloaded" || verdict === "timedOut" || verdict === "violated"
+    ? "refused"
+    : verdict

@@ -41,6 +41,8 @@ export interface CircuitBreakerOptions {
   readonly minimumCalls?: number
   /** So many failures in a row open it, however few calls there were. Default 0, never. */
   readonly consecutiveFailures?: number
+  /** So many failures in a row that ran out of time open it, others among them or not. Default 0, never. */
+  readonly consecutiveTimeouts?: number
   /** How long it stays open the first time before it probes; the end is inclusive. Default 1 s. */
   readonly openFor?: Duration.Input
   /** The longest that it stays open before jitter: the time doubles with each relapse. Default 10 s. */
@@ -72,7 +74,7 @@ const fresh = { state: "closed", probing: 0 } as const
 /**
  * Opens when, of at least `minimumCalls` in the window, a share of at least
  * `failureRate` failed (or `slowRate` were slow, or `consecutiveFailures` failed in a
- * row); then refuses with `CIRCUIT_OPEN` and the time left. After its open time it
+ * row, or `consecutiveTimeouts` of those ran out of time); then refuses with `CIRCUIT_OPEN` and the time left. After its open time it
  * lets `probes` calls through and judges them by the same rates. Then traffic ramps:
  * a few calls at once, twice as many after each round of good answers, back to a few
  * at the first failure, open again where even those fail one after another, closed as
@@ -103,6 +105,7 @@ export const circuitBreaker = (options: CircuitBreakerOptions = {}): Policy.Poli
       windowCalls: Knob.count(options.windowCalls ?? 0, { least: 0, most: 1_000_000 }),
       minimumCalls: Knob.count(options.minimumCalls ?? 10),
       consecutiveFailures: Knob.count(options.consecutiveFailures ?? 0, { least: 0 }),
+      consecutiveTimeouts: Knob.count(options.consecutiveTimeouts ?? 0, { least: 0 }),
       openMillis: Knob.millis(openFor),
       openMaxMillis: Knob.millis(options.openMax ?? "10 seconds"),
       jitter: Knob.share(options.jitter ?? 0.1, { zero: true }),

@@ -28,8 +28,10 @@ export interface StandardOptions {
   readonly budget?: RetryBudget.RetryBudget
 }
 
-/** So many failures in a row are no partial trouble: at half of the calls failing, once in a million. */
-const runOfFailures = 20
+/** So many failures in a row are no partial trouble, nor a blip: at half of the calls failing, once in a thousand million. */
+const runOfFailures = 30
+/** A timeout costs a caller his time and leaves work behind, a failure at once costs nothing: fewer are enough. */
+const runOfTimeouts = 8
 
 const parts = (options: StandardOptions) => {
   const total = toMillis(options.deadline ?? "1 second")
@@ -50,6 +52,7 @@ const parts = (options: StandardOptions) => {
       failureRate: 0.9,
       minimumCalls: 10,
       consecutiveFailures: runOfFailures,
+      consecutiveTimeouts: runOfTimeouts,
       window: Math.max(10_000, 2 * attempt),
       openFor: Math.max(100, attempt),
       openMax: Math.max(300, attempt),

@@ -236,7 +236,8 @@ export const inRegions = <T, const Name extends string>(
 })
 
 /**
- * A running fake for tests without the simulator: a transport, and its journal.
+ * A running fake for tests without the simulator: a transport, and its journal, which of
+ * one in several regions is that of all of them.
  *
  * @category layers
  * @since 0.1.0
@@ -245,10 +246,25 @@ export const started = <T>(
   fake: Fake<T>,
   seed = 1
 ): Effect.Effect<{ readonly layer: Layer.Layer<T>; readonly journal: Living["journal"] }> =>
-  Effect.map(fake.start(seed), ({ serve, journal }) => ({
-    journal,
-    layer: Layer.succeedContext(Context.make(fake.transport, callsOf(fake, serve)))
-  }))
+  fake.regions === undefined
+    ? Effect.map(fake.start(seed), ({ serve, journal }) => ({ journal, layer: layerOf(fake, serve) }))
+    : Effect.map(
+        Effect.forEach(fake.regions.names, (name) => Effect.map(fake.start(seed), (living) => [name, living] as const)),
+        (living) => ({
+          journal: () => living.flatMap(([, { journal }]) => journal()).sort((a, b) => a.at - b.at),
+          layer: joined(fake, living)
+        })
+      )
+
+const layerOf = <T>(fake: Fake<T>, serve: Living["serve"]): Layer.Layer<T> =>
+  Layer.succeedContext(Context.make(fake.transport, callsOf(fake, serve)))
+
+/** What cannot be joined is a mistake of the test's author. */
+const joined = <T>(fake: Fake<T>, living: ReadonlyArray<readonly [string, Living]>): Layer.Layer<T> => {
+  const regions = Object.fromEntries(living.map(([name, { serve }]) => [name, layerOf(fake, serve)]))
+  // `inRegions` took the type away, and made it of a function that makes a layer of T of layers of T.
+  return Layer.orDie(fake.regions?.join(regions as never) as unknown as Layer.Layer<T, unknown>)
+}
 
 /** The raw calls of a contract from one function. */
 const callsOf = <T>(fake: Fake<T>, serve: Living["serve"]): Record<string, unknown> =>

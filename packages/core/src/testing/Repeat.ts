@@ -24,6 +24,8 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
 import * as Host from "./Host.ts"
 
 /**
@@ -38,8 +40,9 @@ export class NotRepeatable extends Error {
 }
 
 /**
- * How runs are compared. `text` tells all of one that must be the same, by default its
- * JSON; it is compared line by line.
+ * How runs are compared. `text` tells all of one that must be the same, by default all
+ * of its data: JSON with exits, errors, maps, sets and every number. It is compared line by
+ * line; a function or a promise has no data, so what returns one must say its text.
  *
  * @category models
  * @since 0.1.0
@@ -50,7 +53,35 @@ export interface Options<A> {
   readonly host?: Host.Host
 }
 
-const asJson = (of: unknown): string => JSON.stringify(of, null, 1) ?? ""
+/** What JSON does not show. */
+const shown = (value: unknown): unknown => {
+  if (value === undefined || typeof value === "bigint" || typeof value === "symbol") return String(value)
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value)
+  if (typeof value === "function" || value instanceof Promise) {
+    throw new NotRepeatable("a run returned a function or a promise, which cannot be compared: say its text")
+  }
+  if (value instanceof Date) return value.getTime()
+  if (value instanceof Map || value instanceof Set) return [...value]
+  if (Exit.isExit(value)) return Exit.isSuccess(value) ? { value: value.value } : value.cause.reasons.map(told)
+  return value instanceof Error ? { ...value, error: value.name, message: value.message, cause: value.cause } : value
+}
+
+const told = (reason: Cause.Reason<unknown>): unknown =>
+  reason._tag === "Fail"
+    ? { failed: reason.error }
+    : reason._tag === "Die"
+      ? { died: reason.defect }
+      : { interrupted: true }
+
+const asText = (of: unknown): string =>
+  JSON.stringify(
+    { of },
+    // What an object says of itself in JSON (`toJSON`) may leave things out.
+    function (this: Record<string, unknown>, key) {
+      return shown(this[key])
+    },
+    1
+  )
 
 /**
  * What `run` returns. Throws {@link NotRepeatable} where it was done twice and did not
@@ -59,7 +90,7 @@ const asJson = (of: unknown): string => JSON.stringify(of, null, 1) ?? ""
  * @category checks
  * @since 0.1.0
  */
-export const checked = <A>(run: () => A, { host = Host.none, text = asJson }: Options<A> = {}): A => {
+export const checked = <A>(run: () => A, { host = Host.none, text = asText }: Options<A> = {}): A => {
   const first = run()
   if (host.variable("SIM_CHECK_DETERMINISM") !== "1") return first
   const [one, other] = [text(first).split("\n"), text(run()).split("\n")]

@@ -321,6 +321,32 @@ describe("a downstream in several regions", () => {
     assert.deepEqual(of(row, 3), ["attempts stay within the permits"])
   })
 
+  it("has one circuit and one limit for all its methods", () => {
+    const put = { downstream: "shop", method: "put" }
+    const of = (kind: string, knobs: Trace.LivePolicy["knobs"], circuit: string, second: typeof row) =>
+      brokenRules({
+        ...quiet,
+        methods: [method(), method(put)],
+        policies: [policy({ ...inUs, kind, knobs }), policy({ ...inUs, method: "put", kind, knobs })],
+        attempts: [
+          attempt({ nth: 3, at: 3, region: us(circuit) }),
+          attempt({ ...second, nth: 4, at: 4, payload: {}, region: us(circuit) })
+        ],
+        signals: [
+          inRow(moved(1, "closed", "open"), inUs),
+          inRow(moved(2, "open", "half-open"), inUs),
+          ended("answered"),
+          inRow(ended("answered", 10), second)
+        ]
+      })
+    for (const second of [row, put]) {
+      const probes = of("circuitBreaker", { probes: 1 }, "half-open", second)
+      assert.deepEqual(probes, ["a circuit lets nothing pass but its probes"])
+      assert.deepEqual(of("circuitBreaker", { probes: 2 }, "half-open", second), [])
+      assert.deepEqual(of("bulkhead", { permits: 1 }, "closed", second), ["attempts stay within the permits"])
+    }
+  })
+
   it("may be looked at beside a call, and asked again after another region talked nonsense", () => {
     const eu: Trace.AskedRegion = { name: "eu", circuit: "closed", look: false }
     const of = (first: Partial<Trace.Attempt>, next = us("closed")) =>

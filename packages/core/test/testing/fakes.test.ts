@@ -1,4 +1,4 @@
-import { Fallback, Policy, Transient } from "@failsoft/core"
+import { Fallback, Policy, Region, Transient, Transport } from "@failsoft/core"
 import { Fake, Fault, Pump, Scripted } from "@failsoft/core/testing"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -44,6 +44,25 @@ describe("a fake", () => {
     })
     const answer = run(Effect.flatMap(Fake.started(bank), ({ layer }) => Effect.provide(charge, layer)))
     assert.deepEqual(answer, { chargeId: "one" })
+  })
+
+  it("is joined where it has several regions, each with a state of its own and all in one journal", () => {
+    const counter = Fake.inRegions(
+      Fake.make(Stock, () => {
+        let asked = 0
+        return { get: () => ++asked }
+      }),
+      ["eu", "us"],
+      (regions) => Transport.failover(Stock, regions, { attempt: "80 millis" })
+    )
+    const asked = Effect.gen(function* () {
+      const { layer, journal } = yield* Fake.started(counter)
+      const get = Effect.flatMap(Stock.Transport, (calls) => calls.get({ sku: "a" }))
+      const inUs = Effect.provideService(get, Region.Region, "us")
+      const answers = yield* Effect.provide(Effect.all([get, get, inUs]), layer)
+      return { answers, served: journal().length }
+    })
+    assert.deepEqual(run(Effect.scoped(asked)), { answers: [1, 2, 1], served: 3 })
   })
 
   it("begins anew each time where its handlers are made by a function", () => {

@@ -15,6 +15,9 @@ const inRegions = (breaker: Policy.CircuitBreakerOptions = {}) => ({
   traffic: [shop.traffic[0]] as const
 })
 
+/** A breaker this quick stays open after some of the faults. */
+const except = ["full quality is back in time"]
+
 const down = (target: string): Fault.Plan => ({ faults: [{ kind: "down", target, from: 1000, until: 8000 }] })
 
 const during = ({ requests }: Trace.Trace) => requests.filter(({ at }) => at > 1500 && at < 7500)
@@ -59,6 +62,19 @@ describe("a fake in several regions", () => {
     assert.deepEqual(words("stock"), ["substituted"])
     assert.deepEqual(words("stock.eu"), ["fresh"])
     assert.deepEqual(words("stock.us"), ["fresh"])
+  })
+
+  it("keeps the rules where a probe of the ring goes on in another region while others fail", () => {
+    const policy = Policy.stack(
+      Policy.deadline("900 millis"),
+      Policy.circuitBreaker({ minimumCalls: 4, consecutiveFailures: 2 }),
+      Policy.timeout("800 millis")
+    )
+    const ring = { layer: Stock.layer({ get: { policy, fallback: Fallback.value(0) } }) }
+    const waiting = inRegions({ probeWait: "30 millis" })
+    for (const of of [inRegions(), waiting]) {
+      assert.isUndefined(Simulation.report(Simulation.search({ ...of, ...ring, except, runs: 30 })))
+    }
   })
 
   it("is found out where a region is given up for good", () => {

@@ -28,6 +28,22 @@ describe("a checked run", () => {
     assert.strictEqual(exit._tag, "Success")
   })
 
+  it.each<readonly [string, (nth: number) => unknown]>([
+    ["a failure", (nth) => Pump.run(Effect.fail({ lost: nth }))],
+    ["a defect", (nth) => Pump.run(Effect.die(new Error(`defect ${nth}`)))],
+    ["a map", (nth) => new Map([["a", nth]])],
+    ["a set", (nth) => new Set([nth])],
+    ["a big number", (nth) => BigInt(nth)],
+    ["no number", (nth) => (nth === 0 ? Number.NaN : Number.POSITIVE_INFINITY)],
+    ["a date", (nth) => new Date(nth)],
+    ["nothing", (nth) => ({ value: nth === 0 ? undefined : null })],
+    ["a function", () => () => 1],
+    ["a promise", () => Promise.resolve(1)]
+  ])("sees %s", (_, of) => {
+    let runs = 0
+    assert.throws(() => Repeat.checked(() => of(runs++), { host: asking }), Repeat.NotRepeatable)
+  })
+
   it("names the first line that differs", () => {
     let state = 0
     assert.throws(

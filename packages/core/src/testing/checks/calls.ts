@@ -5,30 +5,37 @@ import { type Attempt, type LivePolicy, placeOf, type Trace } from "../Trace.ts"
 const rowKey = ({ downstream, method }: { readonly downstream: string; readonly method: string }) =>
   `${downstream}/${method}`
 
-/** The row of the region that an attempt was sent to, which has policies of its own. */
+/** The row of the region that an attempt was sent to. */
 const regionKey = (of: Attempt) => `${placeOf(of)}/${of.method}`
 
 /** What was asked for a call: a look was not. */
 const isAsked = ({ region }: Attempt) => region?.look !== true
 
 /**
- * A trace's attempts by row, those in a region also by the region's row with its circuit: several checks of one trace
- * want them, and a trace does not change once it is made.
+ * A trace's attempts by row, and those in a region also by the region's name, with its circuit: several checks of one
+ * trace want them, and a trace does not change once it is made.
  */
-const attemptsByRow = (trace: Trace): ReadonlyMap<string, ReadonlyArray<Attempt>> => {
+const attemptsOfTrace = (trace: Trace): ReadonlyMap<string, ReadonlyArray<Attempt>> => {
   const known = attemptsOfTraces.get(trace)
   if (known !== undefined) return known
   const made = Map.groupBy(trace.attempts.filter(isAsked), rowKey)
   const regional = trace.attempts.filter(({ region }) => region !== undefined)
-  for (const [row, attempts] of Map.groupBy(regional, regionKey)) {
+  for (const [place, attempts] of Map.groupBy(regional, placeOf)) {
     made.set(
-      row,
+      place,
       attempts.map((of) => ({ ...of, circuit: of.region?.circuit }))
     )
   }
   attemptsOfTraces.set(trace, made)
   return made
 }
+
+/** Whether a row is that of a region: its policies are one for all methods of the region. */
+const isRegion = ({ methods }: Trace, row: string) => !methods.some((of) => rowKey(of) === row)
+
+/** The attempts that pass through the policies of a row. */
+const attemptsOf = (trace: Trace, row: string): ReadonlyArray<Attempt> =>
+  attemptsOfTrace(trace).get(isRegion(trace, row) ? (row.split("/")[0] ?? "") : row) ?? []
 
 const attemptsOfTraces = new WeakMap<Trace, ReadonlyMap<string, ReadonlyArray<Attempt>>>()
 
@@ -155,7 +162,7 @@ export const permitsHold: Check = (trace) => {
     const limits = limitsOf(policies)
     if (limits.length === 0) continue
     // A probe may outlive its caller, and its permit; so may one attempt in each region, to hear of it.
-    const mine = (attemptsByRow(trace).get(row) ?? []).filter((of) => !isProbe(of))
+    const mine = attemptsOf(trace, row).filter((of) => !isProbe(of))
     const listeners = regionsOf(trace, row).length
     const byKey = Map.groupBy(mine, ({ key }) => key)
     for (const { keysMax, permits } of limits) {
@@ -174,9 +181,9 @@ export const permitsHold: Check = (trace) => {
 
 /** The rows of the regions that stand below a row; none for one that is a region's itself. */
 const regionsOf = (trace: Trace, row: string): ReadonlyArray<string> =>
-  [...new Set((attemptsByRow(trace).get(row) ?? []).filter((of) => rowKey(of) === row).map(regionKey))].filter(
-    (of) => of !== row
-  )
+  isRegion(trace, row)
+    ? []
+    : [...new Set(attemptsOf(trace, row).flatMap((of) => (of.region === undefined ? [] : [regionKey(of)])))]
 
 /** What bounds a row's attempts at once: so many permits, for each of `keysMax` keys or, with 0, for all together. */
 const limitsOf = (policies: ReadonlyArray<LivePolicy>) => {
@@ -208,23 +215,45 @@ const crowd = (attempts: ReadonlyArray<Attempt>, most: number) => {
 const waitsInside = (inner: ReadonlyArray<LivePolicy>): number | undefined => {
   const known = new Set(["bulkhead", "adaptiveLimit", "timeout", "adaptiveTimeout", "deadline", "listening"])
   if (inner.some(({ kind }) => repeats.has(kind) || !known.has(kind))) return undefined
-  return inner.reduce((sum, of) => sum + (Number(of.knobs["waitMaxMillis"] ?? 0) || 0), 0)
+  return waitsOf(inner)
 }
 
-/** For how long a call may be on its way through the regions before the last of them is asked. */
-const betweenRegions = (rows: ReadonlyMap<string, ReadonlyArray<LivePolicy>>, regions: ReadonlyArray<string>) =>
-  regions
-    .flatMap((row) => rows.get(row) ?? [])
-    .reduce((sum, of) => sum + (of.kind === "timeout" ? number(of, "limitMillis") : 0), 0)
+const waitsOf = (policies: ReadonlyArray<LivePolicy>): number =>
+  policies.reduce(
+    (sum, { knobs }) => sum + (Number(knobs["waitMaxMillis"]) || 0) + (Number(knobs["probeWaitMillis"]) || 0),
+    0
+  )
+
+/** The longest that a call may wait in the first of the regions below a row. */
+const waitsInRegions = (rows: ReadonlyMap<string, ReadonlyArray<LivePolicy>>, regions: ReadonlyArray<string>) =>
+  Math.max(0, ...regions.map((row) => waitsOf(rows.get(row) ?? [])))
+
+/** A row's attempts as its own policies let them pass: what another region took over within the same attempt came later. */
+const letIn = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> => {
+  const firsts = new Map<unknown, Set<string>>()
+  return attempts.filter(({ attempt, payload, region, request }) => {
+    if (region === undefined) return true
+    const known = firsts.get(payload) ?? new Set()
+    firsts.set(payload, known)
+    const isFirst = !known.has(`${request} ${attempt}`)
+    known.add(`${request} ${attempt}`)
+    return isFirst
+  })
+}
+
+interface Change {
+  readonly at: number
+  readonly to: string
+}
 
 /** When the state of a circuit began, for a key where each has its own, as its signals tell. */
-const sinceOf = ({ methods, signals }: Trace, breaker: LivePolicy, key: string | undefined) => {
+const sinceOf = (trace: Trace, breaker: LivePolicy, key: string | undefined): ReadonlyArray<Change> => {
   // All methods of a region share its circuit, which tells each change in one of them.
-  const isRegions = !methods.some((of) => rowKey(of) === rowKey(breaker))
-  return signals.flatMap(({ at, signal }) =>
+  const shared = isRegion(trace, rowKey(breaker))
+  return trace.signals.flatMap(({ at, signal }) =>
     signal._tag === "CircuitChanged" &&
     signal.downstream === breaker.downstream &&
-    (isRegions || signal.method === breaker.method) &&
+    (shared || signal.method === breaker.method) &&
     (key === undefined || signal.key === key)
       ? [{ at, to: signal.to }]
       : []
@@ -247,15 +276,16 @@ export const circuitsHold: Check = (trace) => {
     const breaker = policies[place]
     const inside = waitsInside(policies.slice(place + 1))
     if (breaker === undefined || inside === undefined) continue
-    const waits = inside + betweenRegions(rows, regionsOf(trace, row))
-    for (const { attempts, key } of sharing(breaker, attemptsByRow(trace).get(row) ?? [])) {
+    const waits = inside + waitsInRegions(rows, regionsOf(trace, row))
+    const mine = isRegion(trace, row) ? attemptsOf(trace, row) : letIn(attemptsOf(trace, row))
+    for (const { attempts, key } of sharing(breaker, mine)) {
       const changes = sinceOf(trace, breaker, key)
       const whose = key === undefined ? row : `${row} for '${key}'`
       const open = attempts.find(({ at, circuit }) => circuit === "open" && openFor(changes, at) > waits)
       if (open !== undefined) return broken(`${whose} was asked although its circuit is open`, open.at, open.request)
       const probes = number(breaker, "probes")
       const over = crowd(
-        attempts.filter(({ at, circuit }) => circuit === "half-open" && openFor(changes, at) > waits),
+        attempts.filter(({ at, circuit }) => circuit === "half-open" && outFor(changes, at) > waits),
         probes
       )
       if (over !== undefined) {
@@ -270,9 +300,18 @@ export const circuitsHold: Check = (trace) => {
   return undefined
 }
 
+const until = (changes: ReadonlyArray<Change>, now: number) => changes.filter(({ at }) => at <= now)
+
+/** For how long nothing can have passed: also a probe may wait, and others fail meanwhile. */
+const openFor = (changes: ReadonlyArray<Change>, now: number): number => {
+  const opened = until(changes, now).findLast(({ to }) => to === "open")
+  // A circuit of several rows tells its changes in one of them: here nobody knows since when.
+  return opened === undefined ? 0 : now - opened.at
+}
+
 /** For how long nothing but probes can have passed. */
-const openFor = (changes: ReadonlyArray<{ readonly at: number; readonly to: string }>, now: number): number => {
-  const past = changes.filter(({ at }) => at <= now)
+const outFor = (changes: ReadonlyArray<Change>, now: number): number => {
+  const past = until(changes, now)
   const opened = past.findLast(({ to }, nth) => to === "open" && past[nth - 1]?.to !== "half-open")
   return opened === undefined ? 0 : now - opened.at
 }
