@@ -55,7 +55,9 @@ export type Mark = "partial" | "enqueues" | "keeps"
  * the contract's `scope` says) and payload: what is kept under it is found by nobody
  * else. It is nothing where the answer belongs to somebody and nobody knows to whom:
  * then keep nothing and find nothing. So is `idempotencyKey`, which has the owner in it
- * too. `now` is milliseconds since the epoch.
+ * too. `startedAt` is when the call began, and `now` when its answer or its failure came,
+ * in milliseconds since the epoch: what is kept was true at `startedAt` or later, so that
+ * is its `asOf`. Of two answers the one with the later `startedAt` is to be kept.
  *
  * @category models
  * @since 0.1.0
@@ -64,6 +66,7 @@ export interface Request {
   readonly payload: unknown
   readonly key: () => string | undefined
   readonly idempotencyKey: () => string | undefined
+  readonly startedAt: number
   readonly now: number
 }
 

@@ -4,18 +4,19 @@
  * **Details**
  *
  * For a method whose contract says `reads: "monotonic"`, a ring keeps a mark for each
- * session and key: the `asOf` of the latest answer that the session was shown, or of the
- * latest final word (a permanent error). An answer that states an older `asOf` is passed
- * over: a cache loads instead, a fallback's step counts as one that has no answer (the
- * signal `ReadTooOld` says which), and where none is left the call ends as it would
- * without them. Answers with the same `asOf` may be given again. A live answer is as of
- * the time at which it came, is always given and raises the mark. An answer without an
- * `asOf` (`Fallback.value`, an assumption) is no older reading of anything: it is given
- * and raises nothing.
+ * session and key: when the latest answer that the session was shown came, or the latest
+ * final word (a permanent error). When it was read nobody knows; not later than that. An
+ * answer whose call began before it (its `asOf`) is passed over, since it may have been
+ * read earlier: a cache loads instead, a fallback's step counts as one that has no answer
+ * (the signal `ReadTooOld` says which), and where none is left the call ends as it would
+ * without them. The answer that was shown last, known by its two times, may be given
+ * again. A live answer is always given and raises the mark. An answer without an `asOf`
+ * (`Fallback.value`, an assumption) is no older reading of anything: it is given and
+ * raises nothing.
  *
  * The session is that of the `Caller`, whose marks this process remembers, and what came
  * with the request ({@link Carried}), which the edge of `@failsoft/http` reads and
- * writes: so a session may go from one process to another. The later mark counts.
+ * writes: so a session may go from one process to another. Both marks count.
  *
  * **Gotchas**
  *
@@ -27,7 +28,8 @@
  *
  * A replica that lags does not say so: its live answer counts as new. Times of several
  * processes are compared, so their clocks must be as near to each other as readers are to
- * notice. Of calls of one session that overlap none comes before the other.
+ * notice. Of calls of one session that overlap none comes before the other: where they
+ * got different answers, neither may be given again.
  *
  * **Example** (marks that all rings below share)
  *
@@ -58,16 +60,29 @@ export interface Options {
 }
 
 /**
- * The marks of all sessions of a process. Times are milliseconds since the epoch; a key
- * is a canonical text of method, owner and payload. `of` is nothing where no mark is
- * known; `raise` never lowers one.
+ * What was shown of a key: nothing that was read after `cameAt`. `begunAt` is when the
+ * call of the answer that came then began: that answer may be shown again. It is nothing
+ * where no answer may. Times are whole milliseconds since the epoch.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Mark {
+  readonly begunAt: number | undefined
+  readonly cameAt: number
+}
+
+/**
+ * The marks of all sessions of a process. A key is a canonical text of method, owner and
+ * payload. `of` is nothing where no mark is known; `raise` adds what was shown, and never
+ * lowers a mark.
  *
  * @category services
  * @since 0.1.0
  */
 export interface ReadMarks {
-  readonly of: (session: string, key: string) => number | undefined
-  readonly raise: (session: string, key: string, asOf: number) => void
+  readonly of: (session: string, key: string) => Mark | undefined
+  readonly raise: (session: string, key: string, shown: Mark) => void
   /** The sessions that are remembered now. */
   readonly sessions: () => number
   /** How many marks were forgotten for want of room. */
@@ -81,10 +96,10 @@ export interface ReadMarks {
  * @since 0.1.0
  */
 export interface CarriedMarks {
-  readonly of: (key: string) => number | undefined
-  readonly raise: (key: string, asOf: number) => void
+  readonly of: (key: string) => Mark | undefined
+  readonly raise: (key: string, shown: Mark) => void
   /** The digest of each key with its mark, the one shown longest ago first. */
-  readonly entries: () => ReadonlyArray<readonly [digest: string, asOf: number]>
+  readonly entries: () => ReadonlyArray<readonly [digest: string, mark: Mark]>
 }
 
 /**
@@ -114,11 +129,11 @@ export const make = (options: Options = {}): ReadMarks => {
   let forgotten = 0
   return {
     of: (session, key) => bySession.get(session)?.of(key),
-    raise: (session, key, asOf) => {
+    raise: (session, key, shown) => {
       const marks = bySession.get(session) ?? new SessionMarks(keysMax)
       bySession.delete(session)
       bySession.set(session, marks)
-      forgotten += marks.raise(key, asOf)
+      forgotten += marks.raise(key, shown)
       if (bySession.size <= sessionsMax) return
       for (const [oldest, gone] of bySession) {
         bySession.delete(oldest)
@@ -174,11 +189,8 @@ export const Carried: Context.Reference<CarriedMarks | undefined> = Context.Refe
  * @category constructors
  * @since 0.1.0
  */
-export const carried = (
-  came: ReadonlyArray<readonly [digest: string, asOf: number]>,
-  keysMax: number
-): CarriedMarks => {
+export const carried = (came: ReadonlyArray<readonly [digest: string, mark: Mark]>, keysMax: number): CarriedMarks => {
   const marks = new SessionMarks(bounded("keysMax", keysMax, 10_000))
-  for (const [digest, asOf] of came) marks.raiseDigest(digest, asOf)
+  for (const [digest, mark] of came) marks.raiseDigest(digest, mark)
   return marks
 }

@@ -21,6 +21,7 @@ const requestOf = (payload: string, now = 0): Fallback.Request => ({
   payload,
   key: () => payload,
   idempotencyKey: () => undefined,
+  startedAt: now,
   now
 })
 

@@ -18,6 +18,7 @@ const request = (key: string, now = 0): Fallback.Request => ({
   payload: key,
   key: () => key,
   idempotencyKey: () => key,
+  startedAt: now,
   now
 })
 

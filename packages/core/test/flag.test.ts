@@ -157,7 +157,7 @@ describe("behind a flag", () => {
       const { steps } = Fallback.flagged(Fallback.stale({ maxAge: "1 hour", entriesMax: 10 }), flag)
       assert.isFalse(steps[0]?.total)
       const [step] = yield* Effect.forEach(steps, ({ build }) => build)
-      const request = { payload: "a", key: () => "a", idempotencyKey: () => undefined, now: 0 }
+      const request = { payload: "a", key: () => "a", idempotencyKey: () => undefined, startedAt: 0, now: 0 }
       step?.observe?.(request, 7)
       const ask = Effect.suspend(() => step?.answer(request, failure) ?? Effect.succeedNone)
       assert.isTrue(Option.isNone(yield* ask))

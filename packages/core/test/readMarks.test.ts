@@ -3,6 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { ReadMarks } from "@failsoft/core"
 import { choices, search } from "./history.ts"
 
+/** What was read at one moment. */
+const at = (asOf: number): ReadMarks.Mark => ({ begunAt: asOf, cameAt: asOf })
+
 interface Raise {
   readonly session: string
   readonly key: string
@@ -35,10 +38,10 @@ const differs =
   (bug: Bug, of: ReadMarks.Options = bounds) =>
   (history: ReadonlyArray<Raise>): string | undefined => {
     const marks = bug(ReadMarks.make(of))
-    for (const { asOf, key, session } of history) marks.raise(session, key, asOf)
+    for (const { asOf, key, session } of history) marks.raise(session, key, at(asOf))
     for (const session of sessions) {
       for (const key of keys) {
-        const got = marks.of(session, key)
+        const got = marks.of(session, key)?.cameAt
         const expected = remembered(history, session, key)
         if (got !== expected) return `${session} ${key}: ${got}, in the list ${expected}`
       }
@@ -63,12 +66,12 @@ describe("the marks of sessions", () => {
 
   const bugs: Readonly<Record<string, Bug>> = {
     "the latest answer is the mark, also where it is older": (marks) => {
-      const own = new Map<string, number>()
+      const own = new Map<string, ReadMarks.Mark>()
       return {
         ...marks,
-        raise: (session, key, asOf) => {
-          marks.raise(session, key, asOf)
-          own.set(`${session} ${key}`, asOf)
+        raise: (session, key, shown) => {
+          marks.raise(session, key, shown)
+          own.set(`${session} ${key}`, shown)
         },
         of: (session, key) => (marks.of(session, key) === undefined ? undefined : own.get(`${session} ${key}`))
       }
@@ -77,15 +80,15 @@ describe("the marks of sessions", () => {
       const seen = new Set<string>()
       return {
         ...marks,
-        raise: (session, key, asOf) => {
+        raise: (session, key, shown) => {
           if (
             seen.has(`${session} ${key}`) &&
             marks.of(session, key) !== undefined &&
-            (marks.of(session, key) ?? 0) >= asOf
+            (marks.of(session, key)?.cameAt ?? 0) >= shown.cameAt
           )
             return
           seen.add(`${session} ${key}`)
-          marks.raise(session, key, asOf)
+          marks.raise(session, key, shown)
         }
       }
     }
@@ -103,10 +106,10 @@ describe("the marks of sessions", () => {
 
   it("tell how many were forgotten", () => {
     const marks = ReadMarks.make(bounds)
-    for (const key of keys) marks.raise("s1", key, 1)
+    for (const key of keys) marks.raise("s1", key, at(1))
     assert.strictEqual(marks.forgotten(), 1)
-    marks.raise("s2", "a", 1)
-    marks.raise("s3", "a", 1)
+    marks.raise("s2", "a", at(1))
+    marks.raise("s3", "a", at(1))
     assert.strictEqual(marks.forgotten(), 4)
     assert.strictEqual(marks.sessions(), 2)
   })
@@ -123,19 +126,20 @@ describe("the marks of sessions", () => {
 describe("the marks that came with a request", () => {
   it("are bounded, and what was shown longest ago goes first", () => {
     const marks = ReadMarks.carried([], 2)
-    marks.raise("a", 1)
-    marks.raise("b", 2)
-    marks.raise("a", 3)
-    marks.raise("c", 4)
-    assert.deepStrictEqual([marks.of("a"), marks.of("b"), marks.of("c")], [3, undefined, 4])
+    marks.raise("a", at(1))
+    marks.raise("b", at(2))
+    marks.raise("a", at(3))
+    marks.raise("c", at(4))
+    assert.deepStrictEqual([marks.of("a"), marks.of("b"), marks.of("c")], [at(3), undefined, at(4)])
     const again = ReadMarks.carried(marks.entries(), 2)
-    assert.deepStrictEqual([again.of("a"), again.of("b"), again.of("c")], [3, undefined, 4])
+    assert.deepStrictEqual([again.of("a"), again.of("b"), again.of("c")], [at(3), undefined, at(4)])
   })
 
   it("name ten thousand keys apart", () => {
     const choose = choices(1)
     const marks = ReadMarks.carried([], 10_000)
-    for (let nth = 0; nth < 10_000; nth++) marks.raise(`catalog/show {"sku":"sku-${nth}-${choose.between(0, 9)}"}`, nth)
+    for (let nth = 0; nth < 10_000; nth++)
+      marks.raise(`catalog/show {"sku":"sku-${nth}-${choose.between(0, 9)}"}`, at(nth))
     assert.lengthOf(marks.entries(), 10_000)
   })
 })

@@ -1,7 +1,8 @@
 /**
  * Random histories of sessions over two regions whose memories have different ages: what
- * each is shown, against a model that is two maps and a few ifs, and against the law
- * itself, that for a session and a key no answer is older than one before.
+ * each is shown, against a model that is two maps and a few ifs, and that the `asOf` of
+ * what a session is shown for a key never goes back. Here answers take no time. Whether
+ * what is shown goes back, where they do, is `reads.versions.model.test.ts`.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { ReadMarks } from "@failsoft/core"
@@ -184,7 +185,7 @@ const renamed = (name: (session: string, key: string) => readonly [session: stri
   return (marks) => ({
     ...marks,
     of: (session, key) => marks.of(...name(session, key)),
-    raise: (session, key, asOf) => marks.raise(...name(session, key), asOf)
+    raise: (session, key, shown) => marks.raise(...name(session, key), shown)
   })
 }
 
@@ -204,17 +205,17 @@ describe("what sessions are shown, against a model", () => {
     "there is no mark": (marks) => ({ ...marks, of: () => undefined }),
     "a stale answer raises nothing": (marks, now) => ({
       ...marks,
-      raise: (session, key, asOf) => asOf === now() && marks.raise(session, key, asOf)
+      raise: (session, key, shown) => shown.cameAt === now() && marks.raise(session, key, shown)
     }),
     "only a stale answer raises it": (marks, now) => ({
       ...marks,
-      raise: (session, key, asOf) => asOf < now() && marks.raise(session, key, asOf)
+      raise: (session, key, shown) => shown.cameAt < now() && marks.raise(session, key, shown)
     }),
     "something a little older passes": (marks) => ({
       ...marks,
       of: (session, key) => {
         const mark = marks.of(session, key)
-        return mark === undefined ? undefined : mark - 5
+        return mark === undefined ? undefined : { ...mark, cameAt: mark.cameAt - 5 }
       }
     })
   }
@@ -232,7 +233,7 @@ describe("what sessions are shown, against a model", () => {
       ...marks,
       of: (session, key) => {
         const mark = marks.of(session, key)
-        return mark === undefined ? undefined : mark + 1
+        return mark === undefined ? undefined : { ...mark, cameAt: mark.cameAt + 1 }
       }
     })
   }

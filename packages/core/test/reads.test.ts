@@ -233,8 +233,8 @@ describe("the marks of a ring", () => {
       second.region.does = "answers"
       assert.strictEqual(yield* asked, "fresh v4 @20")
       assert.deepStrictEqual(
-        next.entries().map(([, asOf]) => asOf),
-        [20]
+        next.entries().map(([, mark]) => mark),
+        [{ begunAt: 20, cameAt: 20 }]
       )
     })
   )
@@ -245,7 +245,7 @@ describe("the marks of a ring", () => {
       const marks = ReadMarks.carried([], 10)
       yield* here.ask(alice).pipe(Effect.provideService(ReadMarks.Carried, marks))
       const forged = ReadMarks.carried(
-        marks.entries().map(([digest]) => [digest, Number.MAX_SAFE_INTEGER] as const),
+        marks.entries().map(([digest]) => [digest, { begunAt: undefined, cameAt: Number.MAX_SAFE_INTEGER }] as const),
         10
       )
       assert.strictEqual(yield* here.ask(alice).pipe(Effect.provideService(ReadMarks.Carried, forged)), "fresh v2 @0")

@@ -160,14 +160,39 @@ describe("the form of the field", () => {
 
   it("holds what was shown, in its order", () => {
     const marks = ReadMarks.carried([], 100)
-    for (let nth = 0; nth < 100; nth++) marks.raise(`key ${nth}`, 1_764_253_830_000 + nth)
+    for (let nth = 0; nth < 100; nth++) {
+      const cameAt = 1_764_253_830_000 + nth
+      marks.raise(`key ${nth}`, { begunAt: nth % 2 === 0 ? cameAt - nth * 7 : undefined, cameAt })
+    }
     const text = field.write(marks)
-    assert.isAtMost(text.length, 2600)
-    assert.deepStrictEqual(field.read(text, 1_800_000_000_000), marks.entries())
+    assert.isAtMost(text.length, 2900)
+    assert.deepStrictEqual(field.read(text), marks.entries())
   })
 
-  it("takes a time to come for now", () => {
-    assert.deepStrictEqual(field.read(`${digest}zzzzzzzzz`, 1000), [[digest, 1000]])
+  it("keeps a time to come as it is: who is behind must not lower it", () => {
+    const ahead = `${digest}zzzzzzzzz-1`
+    assert.strictEqual(field.write(ReadMarks.carried(field.read(ahead), 1)), ahead)
+    const text = `${digest}zzzzzzzzz`
+    assert.strictEqual(field.write(ReadMarks.carried(field.read(text), 1)), text)
+  })
+
+  it.each([
+    { begunAt: undefined, cameAt: 1e18 },
+    { begunAt: 1e18, cameAt: 1e18 },
+    { begunAt: -1e18, cameAt: 5 },
+    { begunAt: -10, cameAt: -5 },
+    { begunAt: 0.5, cameAt: 1.5 },
+    { begunAt: 10, cameAt: 5 }
+  ])("can be read back with all its marks, whatever times a step of the user's own stated: %o", (odd) => {
+    const marks = ReadMarks.carried([], 10)
+    marks.raise("before", { begunAt: 1000, cameAt: 1005 })
+    marks.raise("odd", odd)
+    marks.raise("after", { begunAt: 1000, cameAt: 1005 })
+    const next = ReadMarks.carried(field.read(field.write(marks)), 10)
+    assert.deepStrictEqual(next.of("before"), { begunAt: 1000, cameAt: 1005 })
+    assert.deepStrictEqual(next.of("after"), { begunAt: 1000, cameAt: 1005 })
+    // It may say less, never something earlier.
+    assert.isAtLeast(next.of("odd")?.cameAt ?? 0, Math.min(odd.cameAt, 36 ** 9 - 1))
   })
 
   it.each([
@@ -179,14 +204,17 @@ describe("the form of the field", () => {
     `${digest}1,${digest}1`,
     `${digest.toUpperCase()}1`,
     `${digest}0123456789`,
+    `${digest}1-`,
+    `${digest}1-0123456789`,
+    `${digest}1-1-1`,
     `x${digest.slice(1)}1`
   ])("is nothing as a whole where it is anything else: %s", (text) => {
-    assert.deepStrictEqual(field.read(text, 1000), [])
+    assert.deepStrictEqual(field.read(text), [])
   })
 
   it("is not read where it is longer than a hundred marks can be", () => {
     const of = (marks: number) => Array.from({ length: marks }, () => `${digest}1`).join(".")
-    assert.lengthOf(field.read(of(100), 1000), 100)
-    assert.deepStrictEqual(field.read(of(200), 1000), [])
+    assert.lengthOf(field.read(of(100)), 100)
+    assert.deepStrictEqual(field.read(of(101)), [])
   })
 })

@@ -4,18 +4,24 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Answer from "../Answer.ts"
 import * as Fallback from "../Fallback.ts"
+import { withCameAt } from "../internal/cameAt.ts"
 import * as Knob from "../Knob.ts"
 
-/** A fresh answer and when it was one. */
+/** A fresh answer, when its call began, and when it came. */
 interface Kept {
   readonly value: unknown
   readonly asOf: number
+  readonly cameAt: number
 }
+
+/** Whether it began later; a time in the future is of a clock that was set back, and says nothing. */
+const isNewer = (known: Kept, than: Kept): boolean => known.asOf > than.asOf && known.asOf <= than.cameAt
 
 /**
  * The last good answer to the same payload (and the same owner, as the contract's `scope` says), if it is not older than `maxAge`:
- * quality `stale`, `asOf` the time at which it was fresh. Keeps `entriesMax`
- * answers and drops the longest unused; fewer take effect at once.
+ * quality `stale`, `asOf` the time at which its call began: it was true then or later. Of
+ * two answers it remembers the one whose call began later, whichever came first. Keeps
+ * `entriesMax` answers and drops the longest unused; fewer take effect at once.
  *
  * @category fallbacks
  * @since 0.1.0
@@ -62,7 +68,10 @@ export const stale = (options: {
         return {
           observe: (request, value) => {
             const key = request.key()
-            if (key !== undefined) put(key, { value, asOf: request.now })
+            if (key === undefined) return
+            const known = entries.get(key)
+            const came = { value, asOf: request.startedAt, cameAt: request.now }
+            put(key, known !== undefined && isNewer(known, came) ? known : came)
           },
           answer: (request, failure) =>
             Effect.sync(() => {
@@ -71,7 +80,10 @@ export const stale = (options: {
               return entry === undefined
                 ? Option.none()
                 : Option.some(
-                    Answer.degraded(entry.value, { quality: "stale", asOf: entry.asOf, reason: failure.reason })
+                    withCameAt(
+                      Answer.degraded(entry.value, { quality: "stale", asOf: entry.asOf, reason: failure.reason }),
+                      entry.cameAt
+                    )
                   )
             }),
           changed: trim

@@ -80,7 +80,7 @@ class LogicalCall implements Fallback.Request, Sent {
   private readonly of: MethodOf
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock
-  private readonly startedAt: number
+  readonly startedAt: number
   private readonly callerDeadline: number
   /** As it began: whoever asks for the key later (a refresh beside the call) may run for somebody else. */
   private readonly owner: string | undefined
@@ -156,12 +156,12 @@ class LogicalCall implements Fallback.Request, Sent {
       onSuccess: (result): Loaded => {
         if (result._tag === "Success") {
           this.answered(result.success)
-          return { kind: "answer", value: result.success }
+          return { kind: "answer", value: result.success, asOf: this.startedAt, cameAt: this.now }
         }
         const failure = fromFinal(row, method, this, result.failure)
         if (failure !== undefined) return this.lost(failure)
         this.finally()
-        return { kind: "permanent", value: result.failure }
+        return { kind: "permanent", value: result.failure, asOf: this.startedAt, cameAt: this.now }
       },
       onFailure: (error) => this.lost(fromError(row, method, this, error))
     })
@@ -188,7 +188,7 @@ class LogicalCall implements Fallback.Request, Sent {
         row,
         request: this,
         demand: this.fiber.getRef(Demand),
-        notBefore: () => this.read?.mark ?? Number.NEGATIVE_INFINITY,
+        mayShow: (begunAt, cameAt) => this.read?.mayShow(begunAt, cameAt) !== false,
         load: load(this.of, this.payload),
         spent: () => spent(this.of, this)
       }),
@@ -201,8 +201,8 @@ class LogicalCall implements Fallback.Request, Sent {
     this.now = this.clock.currentTimeMillisUnsafe()
     this.noteCache(found)
     if (found.kind === "failed") return this.degraded(found.failure)
-    const { asOf, kind, stale, value } = found
-    this.read?.shown(asOf)
+    const { asOf, cameAt, kind, stale, value } = found
+    this.read?.shown(asOf, cameAt)
     if (kind === "permanent") {
       this.tell("permanent")
       return Effect.fail(value)
@@ -253,7 +253,7 @@ class LogicalCall implements Fallback.Request, Sent {
     if (result._tag === "Success") {
       this.answered(result.success)
       this.tell("answered")
-      this.read?.shown(this.now)
+      this.read?.shown(this.startedAt, this.now)
       const answer = Effect.succeed(method.onOutage === "fail" ? result.success : this.live(result.success))
       return writes === undefined ? answer : Effect.andThen(this.written(writes, result.success), answer)
     }
@@ -261,20 +261,20 @@ class LogicalCall implements Fallback.Request, Sent {
     if (failure !== undefined) return this.failed(failure)
     this.finally()
     // A final word is something that the session was shown: what was there before it must not come back.
-    this.read?.shown(this.now)
+    this.read?.shown(this.startedAt, this.now)
     this.tell("permanent")
     return Effect.fail(result.failure)
   }
 
-  /** An answer that came now; one that others must not fall behind says so. */
+  /** An answer that came now; one that others must not fall behind states its `asOf`, as a memory of it will. */
   private live(value: unknown): Answer.Answer<unknown> {
-    return this.of.marks === undefined ? Answer.fresh(value) : { ...Answer.fresh(value), asOf: this.now }
+    return this.of.marks === undefined ? Answer.fresh(value) : { ...Answer.fresh(value), asOf: this.startedAt }
   }
 
   /** The downstream has confirmed: what is cached of it follows, before its caller goes on. */
   private written(writes: Exclude<MethodOf["writes"], undefined>, answer: unknown): Effect.Effect<void> {
     const { caches, row } = this.of
-    return Effect.suspend(() => caches.write(writes(this.payload, answer))).pipe(
+    return Effect.suspend(() => caches.write(writes(this.payload, answer), this.startedAt)).pipe(
       Effect.uninterruptible,
       Effect.catchCause((cause) =>
         Effect.logError(`what ${row.downstream}/${row.method} writes to the caches ended with a defect`, cause)

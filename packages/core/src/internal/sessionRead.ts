@@ -3,7 +3,8 @@ import type * as Fiber from "effect/Fiber"
 import { Caller } from "../Caller.ts"
 import type * as Fallback from "../Fallback.ts"
 import type { Row } from "../Policy.ts"
-import { Carried, type CarriedMarks, type ReadMarks, sessionLengthMax } from "../ReadMarks.ts"
+import { Carried, type CarriedMarks, type Mark, type ReadMarks, sessionLengthMax } from "../ReadMarks.ts"
+import { mayFollow } from "./readMark.ts"
 
 export class SessionRead {
   private readonly key: string
@@ -18,18 +19,35 @@ export class SessionRead {
     this.carried = carried
   }
 
-  /** As of when an answer must be true at least, in milliseconds since the epoch. */
-  get mark(): number {
-    const own = this.session === undefined ? undefined : this.marks.of(this.session, this.key)
-    return Math.max(own ?? Number.NEGATIVE_INFINITY, this.carried?.of(this.key) ?? Number.NEGATIVE_INFINITY)
+  /** Whether an answer is not older than what the session was shown; one without `cameAt` is on its way. */
+  mayShow(begunAt: number, cameAt?: number): boolean {
+    const at = whole(begunAt, cameAt ?? Number.POSITIVE_INFINITY)
+    return mayFollow(this.own, at.begunAt, at.cameAt) && mayFollow(this.carried?.of(this.key), at.begunAt, at.cameAt)
   }
 
-  shown(asOf: number): void {
-    // A time that is none, of a step of the user's own, would end the promise for this key.
-    if (!Number.isFinite(asOf)) return
-    if (this.session !== undefined) this.marks.raise(this.session, this.key, asOf)
-    this.carried?.raise(this.key, asOf)
+  /** How much older an answer may be that may not be shown, in milliseconds. A mark of a time to come counts as now. */
+  behindMillis(begunAt: number, now: number): number {
+    const mark = Math.max(this.own?.cameAt ?? 0, this.carried?.of(this.key)?.cameAt ?? 0)
+    return Math.max(0, Math.min(mark, now) - begunAt)
   }
+
+  shown(begunAt: number, cameAt: number): void {
+    // A time that is none, of a step of the user's own, would end the promise for this key.
+    if (!Number.isFinite(begunAt) || !Number.isFinite(cameAt)) return
+    const at = whole(begunAt, cameAt)
+    if (this.session !== undefined) this.marks.raise(this.session, this.key, at)
+    this.carried?.raise(this.key, at)
+  }
+
+  private get own(): Mark | undefined {
+    return this.session === undefined ? undefined : this.marks.of(this.session, this.key)
+  }
+}
+
+/** In whole milliseconds, as the field of a request holds them; a clock that was set back lets nothing come before it began. */
+const whole = (begunAt: number, cameAt: number) => {
+  const begun = Math.floor(begunAt)
+  return { begunAt: begun, cameAt: Math.max(begun, Math.ceil(cameAt)) }
 }
 
 /** The read of the fiber's session; nothing where there is no session, which is told, or no key. */

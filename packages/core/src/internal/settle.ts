@@ -15,6 +15,7 @@ import type { Row } from "../Policy.ts"
 import * as Refused from "../Refused.ts"
 import { TimedOut } from "../TimedOut.ts"
 import { Unavailable } from "../Unavailable.ts"
+import { cameAtOf } from "./cameAt.ts"
 import * as hints from "./hints.ts"
 import type { Observations } from "./observations.ts"
 import type { Sent } from "./rawCall.ts"
@@ -84,12 +85,16 @@ export const degrade = (
       )
       if (Option.isNone(answer)) continue
       const { asOf } = answer.value
-      const behindMillis = read === undefined || asOf === undefined ? 0 : read.mark - asOf
-      if (behindMillis > 0) {
-        yield* tooOld(row, { step: step.kind, behindMillis, reason: failure.reason })
-        continue
+      // A time that is none, of a step of the user's own, counts as not stated.
+      if (read !== undefined && asOf !== undefined && Number.isFinite(asOf)) {
+        const cameAt = cameAtOf(answer.value) ?? asOf
+        if (!read.mayShow(asOf, cameAt)) {
+          const behindMillis = read.behindMillis(asOf, request.now)
+          yield* tooOld(row, { step: step.kind, behindMillis, reason: failure.reason })
+          continue
+        }
+        read.shown(asOf, cameAt)
       }
-      if (asOf !== undefined) read?.shown(asOf)
       yield* told(row, answer.value, failure.reason, step.kind, observations)
       return answer.value
     }

@@ -27,6 +27,7 @@ import { answerEarly } from "./answerEarly.ts"
 import { ArrivedAt } from "./arrival.ts"
 import * as readMarkField from "./readMarkField.ts"
 import { grantedMillis } from "./requestDeadline.ts"
+import { privately, varying } from "./sharedCaches.ts"
 import { fromCause, withProblemBody } from "./toProblem.ts"
 import { refuseTrial } from "./trial.ts"
 
@@ -87,7 +88,7 @@ export class EdgeRequest implements Deadline.Alarm {
         Context.add(Deadline.Deadline, at)
       )
     )
-    this.takeMarks(now)
+    this.takeMarks()
     this.limits.alarms.add(this, this.fiber, now, this.millis)
     return Effect.matchCauseEffect(app, {
       onSuccess: this.onSuccess,
@@ -127,10 +128,10 @@ export class EdgeRequest implements Deadline.Alarm {
   }
 
   /** Only for a client that carries marks: the others need no object for them. */
-  private takeMarks(now: number): void {
+  private takeMarks(): void {
     const field = this.request.headers[readMarkField.name]
     if (field === undefined || this.limits.readMarksMax === 0) return
-    this.marks = ReadMarks.carried(readMarkField.read(field, now), this.limits.readMarksMax)
+    this.marks = ReadMarks.carried(readMarkField.read(field), this.limits.readMarksMax)
     this.fiber.setContext(Context.add(this.fiber.context, ReadMarks.Carried, this.marks))
   }
 
@@ -138,11 +139,11 @@ export class EdgeRequest implements Deadline.Alarm {
     const { drain } = this.limits
     const degraded = this.journal.entries()
     const caching = Caching.headers(this.journal, response.status)
-    const marks = this.marks === undefined ? "" : readMarkField.write(this.marks)
-    if (degraded.length === 0 && caching === undefined && marks === "" && !drain.draining()) return response
+    const carried = this.marks === undefined ? {} : ownOf(this.marks, { ...response.headers, ...caching })
+    if (degraded.length === 0 && caching === undefined && this.marks === undefined && !drain.draining()) return response
     return HttpServerResponse.setHeaders(response, {
       ...caching,
-      ...(marks === "" ? {} : { [readMarkField.name]: marks }),
+      ...carried,
       ...(degraded.length === 0 ? {} : { degradation: Degraded.header(Degraded.fromJournal(degraded)) }),
       ...(drain.draining() ? { connection: "close" } : {})
     })
@@ -162,6 +163,16 @@ export class EdgeRequest implements Deadline.Alarm {
       return Problem.make({ status: 504, reason: "DEADLINE_EXCEEDED", detail: spentDetail, refusal })
     }
     return Number(headers["content-length"] ?? 0) > maxBytes ? tooLarge(maxBytes) : left
+  }
+}
+
+/** The headers of an answer that is made for one client's marks: nobody else may be given it, nor its marks. */
+const ownOf = (marks: ReadMarks.CarriedMarks, headers: Readonly<Record<string, string | undefined>>) => {
+  const field = readMarkField.write(marks)
+  return {
+    vary: varying(headers["vary"], readMarkField.name),
+    "cache-control": privately(headers["cache-control"]),
+    ...(field === "" ? {} : { [readMarkField.name]: field })
   }
 }
 

@@ -24,6 +24,8 @@ export interface Entry extends Outcome {
   readonly key: string
   /** When it was asked for: it was true then or later. */
   readonly asOf: number
+  /** When it came: it was not true later, as far as anybody knows. */
+  readonly cameAt: number
   /** Its share, 0 to 1, of the jitter that takes from its fresh lifetime. */
   readonly jitter: number
   readonly tags: ReadonlyArray<string>

@@ -39,12 +39,12 @@ export class Caches {
     return this.all((cache) => cache.invalidateAll())
   }
 
-  /** Does what a confirmed write says; the durable level follows by itself. */
-  write(writes: ReadonlyArray<AnyWrite>): Effect.Effect<void> {
-    return Effect.forEach(writes, (of) => this.one(of), { discard: true })
+  /** Does what a confirmed write says that began at this time; the durable level follows by itself. */
+  write(writes: ReadonlyArray<AnyWrite>, startedAt: number): Effect.Effect<void> {
+    return Effect.forEach(writes, (of) => this.one(of, startedAt), { discard: true })
   }
 
-  private one(of: AnyWrite): Effect.Effect<void> {
+  private one(of: AnyWrite, startedAt: number): Effect.Effect<void> {
     if (Array.isArray(of["tags"])) {
       const tags: ReadonlyArray<string> = of["tags"]
       return Effect.sync(() => {
@@ -56,7 +56,7 @@ export class Caches {
     const { cache, request, row } = cached
     return Effect.flatMap(request(of["payload"]), (asked) =>
       Effect.sync(() => {
-        if ("update" in of) cache.update(row, asked, of["answer"], asked.now)
+        if ("update" in of) cache.update(row, asked, of["answer"], startedAt, asked.now)
         else cache.invalidate(asked)
       })
     )

@@ -36,12 +36,15 @@ import { holdsSecret } from "./secrets.ts"
 import { Ticket } from "./ticket.ts"
 
 /** How a load ended. */
-export type Loaded = Outcome | { readonly kind: "failed"; readonly failure: Unavailable }
+export type Loaded =
+  | (Outcome & Pick<Entry, "asOf" | "cameAt">)
+  | { readonly kind: "failed"; readonly failure: Unavailable }
 
 /** What a caller gets, and what the edge tells of it. */
 export type Found =
   | (Outcome & {
       readonly asOf: number
+      readonly cameAt: number
       readonly from: "hit" | "load" | "collapsed" | "bypass"
       /** What is left of its fresh lifetime, in milliseconds. */
       readonly ttlMillis?: number
@@ -55,8 +58,8 @@ export interface Ask {
   readonly row: CacheRow
   readonly request: Fallback.Request
   readonly demand: Demand
-  /** As of when an answer must be true at least: the session was shown one of that time. */
-  readonly notBefore: () => number
+  /** Whether an answer of these times is not older than what the session was shown; without `cameAt`, one on its way. */
+  readonly mayShow: (asOf: number, cameAt?: number) => boolean
   /** A load for the same request, in the fiber that runs it. */
   readonly load: Effect.Effect<Loaded>
   /** Why there is no answer where the caller's own time is over. */
@@ -72,7 +75,12 @@ export interface Rules {
 /** A load under way. */
 interface Flight {
   readonly key: string
-  readonly startedAt: number
+  /** Later than anything where it waits for another one's end. */
+  startedAt: number
+  /** Another load of the key was under way when it began: a third waits for its end. */
+  readonly second: boolean
+  /** The load for whose end it waits. */
+  readonly after: Flight | undefined
   readonly ticket: Ticket
   readonly done: Deferred.Deferred<Loaded>
   /** A refresh that nobody waits for goes on all the same. */
@@ -126,7 +134,7 @@ export class LivingCache {
     return Effect.withFiber((fiber) => {
       const key = this.values.mode === "off" ? undefined : keyOf(ask.request)
       const now = nowOf(fiber)
-      if (key === undefined) return Effect.map(ask.load, (loaded) => found(loaded, now, "bypass"))
+      if (key === undefined) return Effect.map(ask.load, (loaded) => found(loaded, "bypass"))
       if (this.values.mode === "dark") return this.dark(ask, key, fiber, now)
       const entry = ask.demand === "live" ? undefined : this.entries.use(key)
       const use = this.useFor(ask, entry, now)
@@ -146,7 +154,7 @@ export class LivingCache {
 
   /** For what an entry may serve this caller: one that is too old for a session is as good as none. */
   private useFor(ask: Ask, entry: Entry | undefined, now: number): Use {
-    return entry === undefined || entry.asOf < ask.notBefore() ? "expired" : useOf(entry, this.values, now)
+    return entry === undefined || !ask.mayShow(entry.asOf, entry.cameAt) ? "expired" : useOf(entry, this.values, now)
   }
 
   /** Forgets a key, also what is on its way to it. */
@@ -171,11 +179,11 @@ export class LivingCache {
   }
 
   /** Puts the answer that a write confirmed in the place of what was known. */
-  update(row: CacheRow, request: Fallback.Request, value: unknown, now: number): void {
+  update(row: CacheRow, request: Fallback.Request, value: unknown, asOf: number, now: number): void {
     const key = keyOf(request)
     if (key === undefined) return
     this.invalidateKey(key)
-    this.keep(row, request, key, { kind: "answer", value }, { asOf: now, jitter: 0 }, now, undefined)
+    this.keep(row, request, key, { kind: "answer", value }, { asOf, cameAt: now, jitter: 0 }, now, undefined)
   }
 
   /** Forgets what is known for a request. */
@@ -199,7 +207,7 @@ export class LivingCache {
     return mirror
       .readAll(prefix, this.values.entriesMax, (place, text) => {
         const now = clock.currentTimeMillisUnsafe()
-        const entry = this.restored(row, place, text)
+        const entry = this.restored(row, place, text, now)
         if (entry === undefined) {
           mirror.remove(place)
           this.dropped(row, now, "undecodable")
@@ -222,8 +230,8 @@ export class LivingCache {
     this.counts.hits++
     const ageMillis = now - entry.asOf
     this.tell(row, { _tag: "CacheHit", at: now, ageMillis, kind: entry.kind, dark: false })
-    const { asOf, kind, value } = entry
-    return { kind, value, asOf, from: "hit", ttlMillis: freshMillisOf(entry, this.values) - ageMillis }
+    const { asOf, cameAt, kind, value } = entry
+    return { kind, value, asOf, cameAt, from: "hit", ttlMillis: freshMillisOf(entry, this.values) - ageMillis }
   }
 
   private staleHit(
@@ -235,11 +243,12 @@ export class LivingCache {
     this.counts.staleHits++
     const ageMillis = Math.max(0, now - entry.asOf)
     this.tell(row, { _tag: "CacheStaleHit", at: now, ageMillis, on: why.on, reason: why.reason })
-    const { asOf, kind, value } = entry
+    const { asOf, cameAt, kind, value } = entry
     return {
       kind,
       value,
       asOf,
+      cameAt,
       from: "hit",
       ttlMillis: freshMillisOf(entry, this.values) - ageMillis,
       stale: { ...why, step: "cache" }
@@ -251,17 +260,16 @@ export class LivingCache {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiber((fiber) => {
         const now = nowOf(fiber)
-        const notBefore = ask.notBefore()
         const known = ask.demand === "live" ? undefined : this.flights.get(key)
         // What was asked for before the session's last answer may be older than that.
-        const running = known !== undefined && known.startedAt >= notBefore ? known : undefined
-        const flight = running ?? this.begin(ask, key, fiber, now, false)
+        const running = known !== undefined && ask.mayShow(known.startedAt) ? known : undefined
+        const flight = running ?? this.begin(ask, key, fiber, now, false, known)
         flight.waiters++
         this.counts[running === undefined ? "misses" : "collapsed"]++
         this.tell(ask.row, {
           _tag: "CacheMiss",
           at: now,
-          why: entry === undefined ? "absent" : entry.asOf < notBefore ? "too-old" : "expired",
+          why: entry === undefined ? "absent" : !ask.mayShow(entry.asOf, entry.cameAt) ? "too-old" : "expired",
           collapsed: running !== undefined
         })
         return restore(waitFor(flight, ask, fiber, now)).pipe(
@@ -269,7 +277,7 @@ export class LivingCache {
           Effect.map((loaded) =>
             loaded.kind === "failed"
               ? this.onFailure(ask, key, loaded.failure, nowOf(fiber))
-              : found(loaded, flight.startedAt, running === undefined ? "load" : "collapsed")
+              : found(loaded, running === undefined ? "load" : "collapsed")
           )
         )
       })
@@ -280,7 +288,11 @@ export class LivingCache {
     flight.waiters--
     if (flight.waiters > 0 || flight.background || Deferred.isDoneUnsafe(flight.done)) return
     // Nobody waits any more, and nobody may join what is given up.
-    if (this.flights.get(flight.key) === flight) this.flights.delete(flight.key)
+    if (this.flights.get(flight.key) === flight) {
+      const { after } = flight
+      if (after === undefined || Deferred.isDoneUnsafe(after.done)) this.flights.delete(flight.key)
+      else this.flights.set(flight.key, after)
+    }
     flight.fiber?.interruptUnsafe()
   }
 
@@ -294,10 +306,25 @@ export class LivingCache {
     return this.staleHit(ask, entry, now, { reason: failure.reason, on: "error" })
   }
 
-  private begin(ask: Ask, key: string, fiber: Fiber.Fiber<unknown, unknown>, now: number, background: boolean): Flight {
+  /**
+   * Begins a load beside the `known` one, which may be too old for who asks. A third waits
+   * for the second's end, and all who come until then wait with it: whatever their marks
+   * say, two loads of a key run for those who ask.
+   */
+  private begin(
+    ask: Ask,
+    key: string,
+    fiber: Fiber.Fiber<unknown, unknown>,
+    now: number,
+    background: boolean,
+    known?: Flight
+  ): Flight {
+    const after = known?.second === true ? known : undefined
     const flight: Flight = {
       key,
-      startedAt: now,
+      startedAt: after === undefined ? now : Number.POSITIVE_INFINITY,
+      second: known !== undefined,
+      after,
       ticket: new Ticket(),
       done: Deferred.makeUnsafe(),
       background,
@@ -310,9 +337,14 @@ export class LivingCache {
     // It must not end with the time of the first who wanted it: the policies bound it.
     const context = Context.add(fiber.context, Deadline, Number.POSITIVE_INFINITY)
     const clock = fiber.getRef(Clock.Clock)
+    const begun = () => {
+      flight.startedAt = clock.currentTimeMillisUnsafe()
+      return ask.load
+    }
+    const load = after === undefined ? ask.load : Effect.flatMap(Effect.exit(Deferred.await(after.done)), begun)
     const loading = forkBeside(
       context,
-      Effect.onExit(ask.load, (exit) =>
+      Effect.onExit(load, (exit) =>
         Effect.sync(() => this.landed(ask, flight, exit, random, clock.currentTimeMillisUnsafe()))
       )
     )
@@ -326,8 +358,7 @@ export class LivingCache {
     if (this.flights.get(flight.key) === flight) this.flights.delete(flight.key)
     this.tickets.delete(flight.ticket)
     if (exit._tag === "Success") {
-      const jitter = this.chance(exit.value, random)
-      this.arrived(ask, flight.key, exit.value, { asOf: flight.startedAt, jitter }, now, flight.ticket)
+      this.arrived(ask, flight.key, exit.value, this.chance(exit.value, random), now, flight.ticket)
     }
     Deferred.doneUnsafe(flight.done, exit)
   }
@@ -336,7 +367,7 @@ export class LivingCache {
     { row, request }: Ask,
     key: string,
     loaded: Loaded,
-    as: Pick<Entry, "asOf" | "jitter">,
+    jitter: number,
     now: number,
     ticket: Ticket
   ): void {
@@ -345,11 +376,12 @@ export class LivingCache {
       const entry = this.entries.get(key)
       if (entry !== undefined) entry.refreshFailed = loaded.failure.reason
     } else if (loaded.kind === "answer" || (this.values.negativeMillis > 0 && this.isNegative(loaded.value))) {
-      this.keep(row, request, key, loaded, as, now, ticket)
+      const { asOf, cameAt } = loaded
+      this.keep(row, request, key, loaded, { asOf, cameAt, jitter }, now, ticket)
     } else if (ticket.keeps(key, noTags)) {
       const known = this.entries.get(key)
       // The downstream's final word is newer than what is known.
-      if (known !== undefined && !isNewer(known, as, now)) this.forget(key)
+      if (known !== undefined && !isNewer(known, loaded, now)) this.forget(key)
     }
   }
 
@@ -373,7 +405,7 @@ export class LivingCache {
     request: Fallback.Request,
     key: string,
     { kind, value }: Outcome,
-    as: Pick<Entry, "asOf" | "jitter">,
+    as: Pick<Entry, "asOf" | "cameAt" | "jitter">,
     now: number,
     ticket: Ticket | undefined
   ): void {
@@ -401,7 +433,7 @@ export class LivingCache {
     request: Fallback.Request,
     key: string,
     outcome: Outcome,
-    as: Pick<Entry, "asOf" | "jitter">
+    as: Pick<Entry, "asOf" | "cameAt" | "jitter">
   ): { readonly entry: Entry; readonly text: string } | "unencodable" | "too-large" | "too-many-tags" {
     try {
       const text = row.encode(outcome)
@@ -415,16 +447,16 @@ export class LivingCache {
     }
   }
 
-  private restored(row: CacheRow, at: string, text: string): Entry | "foreign" | undefined {
+  private restored(row: CacheRow, at: string, text: string, now: number): Entry | "foreign" | undefined {
     const record = read(text)
     if (record._tag === "None") return undefined
-    const { key, asOf, jitter, tags, kind } = record.value
+    const { key, asOf, cameAt = now, jitter, tags, kind } = record.value
     if (!key.startsWith(row.prefix)) return "foreign"
     if (place({ row, key }) !== at) return undefined
     try {
       const value = row.decode(kind, record.value.text)
       const bytes = utf8Bytes(key) + utf8Bytes(record.value.text)
-      return { row, key, asOf, jitter, tags, kind, value, bytes, refreshFailed: undefined }
+      return { row, key, asOf, cameAt, jitter, tags, kind, value, bytes, refreshFailed: undefined }
     } catch {
       return undefined
     }
@@ -451,8 +483,8 @@ export class LivingCache {
             ...(differs === undefined ? {} : { differs })
           })
         }
-        this.arrived(ask, key, loaded, { asOf: now, jitter: this.chance(loaded, random) }, nowOf(fiber), ticket)
-        return found(loaded, now, "bypass")
+        this.arrived(ask, key, loaded, this.chance(loaded, random), nowOf(fiber), ticket)
+        return found(loaded, "bypass")
       }),
       Effect.ensuring(Effect.sync(() => this.tickets.delete(ticket)))
     )
@@ -496,8 +528,8 @@ const keyOf = (request: Pick<Fallback.Request, "key">): string | undefined => {
   }
 }
 
-const found = (loaded: Loaded, asOf: number, from: "load" | "collapsed" | "bypass"): Found =>
-  loaded.kind === "failed" ? loaded : { kind: loaded.kind, value: loaded.value, asOf, from }
+const found = (loaded: Loaded, from: "load" | "collapsed" | "bypass"): Found =>
+  loaded.kind === "failed" ? loaded : { ...loaded, from }
 
 /** The end of a load, or the end of the caller's own time. */
 const waitFor = (

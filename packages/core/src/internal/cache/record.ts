@@ -7,6 +7,8 @@ const Record = Schema.fromJsonString(
     v: Schema.Literal(1),
     key: Schema.String,
     asOf: Schema.Finite,
+    // Nothing in what was written before there was one.
+    cameAt: Schema.optionalKey(Schema.Finite),
     jitter: Schema.Finite,
     tags: Schema.Array(Schema.String),
     kind: Schema.Literals(["answer", "permanent"]),
@@ -20,8 +22,8 @@ export type Record = typeof Record.Type
 const decode = Schema.decodeUnknownOption(Record)
 
 /** The text of an entry whose outcome is `text`. */
-export const write = ({ key, asOf, jitter, tags, kind }: Entry, text: string): string =>
-  JSON.stringify({ v: 1, key, asOf, jitter, tags, kind, text })
+export const write = ({ key, asOf, cameAt, jitter, tags, kind }: Entry, text: string): string =>
+  JSON.stringify({ v: 1, key, asOf, cameAt, jitter, tags, kind, text })
 
 /** The record in a text; nothing where it is none. */
 export const read = decode
