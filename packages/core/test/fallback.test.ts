@@ -14,11 +14,11 @@ const failure = new Unavailable.Unavailable({
   applied: "no"
 })
 
-const request = (key: string, now = 0): Fallback.Request => ({
+const request = (key: string, now = 0, startedAt = now): Fallback.Request => ({
   payload: key,
   key: () => key,
   idempotencyKey: () => key,
-  startedAt: now,
+  startedAt,
   now
 })
 
@@ -27,8 +27,8 @@ const living = (fallback: Fallback.Fallback<unknown, never>) =>
   Effect.map(
     Effect.forEach(fallback.steps, (step) => step.build),
     (steps) => ({
-      observe: (key: string, value: unknown, now = 0) => {
-        for (const step of steps) step.observe?.(request(key, now), value)
+      observe: (key: string, value: unknown, now = 0, startedAt = now) => {
+        for (const step of steps) step.observe?.(request(key, now, startedAt), value)
       },
       ask: (key: string, now = 0) =>
         Effect.gen(function* () {
@@ -62,6 +62,20 @@ describe("fallbacks", () => {
       assert.deepEqual(yield* ask("a", 1500), { value: 1, quality: "stale", asOf: 500, reason: "TIMEOUT" })
       assert.isUndefined(yield* ask("b", 1500))
       assert.isUndefined(yield* ask("a", 1501))
+    })
+  )
+
+  it.effect("stale keeps the answer whose call began last, whichever came last", () =>
+    Effect.gen(function* () {
+      const { ask, observe } = yield* living(Fallback.stale({ maxAge: "1 second", entriesMax: 10 }))
+      observe("a", "later", 600, 500)
+      observe("a", "slower", 900, 400)
+      assert.deepInclude(yield* ask("a", 1000), { value: "later", asOf: 500 })
+      observe("a", "as late", 1000, 500)
+      assert.deepInclude(yield* ask("a", 1000), { value: "as late", asOf: 500 })
+      // A clock that was set back: what is of a time to come says nothing.
+      observe("a", "now", 100, 90)
+      assert.deepInclude(yield* ask("a", 100), { value: "now", asOf: 90 })
     })
   )
 

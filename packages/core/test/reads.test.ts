@@ -115,6 +115,130 @@ describe("a fallback's step whose answer is older than what the session was show
   )
 })
 
+describe("an answer that was on its way while something changed", () => {
+  it.effect("is not remembered in the place of one whose call began later", () =>
+    Effect.gen(function* () {
+      const here = yield* regionOf({ fallback: lastGood(hour) }, ReadMarks.make())
+      here.region.takes = 500
+      const slow = yield* Effect.forkChild(here.ask(bob))
+      yield* TestClock.adjust(100)
+      here.region.takes = 0
+      assert.strictEqual(yield* here.ask(alice), "fresh v2 @100")
+      yield* TestClock.adjust(1000)
+      assert.strictEqual(yield* Fiber.join(slow), "fresh v1 @0")
+      here.region.does = "fails"
+      assert.strictEqual(yield* here.ask(alice), "stale v2 @100")
+      // Nobody knows whether bob's was read before or after hers: it is his, and she is not shown it.
+      assert.strictEqual(yield* here.ask(bob), "TRANSIENT_FAILURE")
+    })
+  )
+
+  it.effect("counts from when it came once it was shown: what began before that may have been read before it", () =>
+    Effect.gen(function* () {
+      const marks = ReadMarks.make()
+      const here = yield* regionOf({ fallback: lastGood(hour) }, marks)
+      const there = yield* regionOf({ fallback: lastGood(hour) }, marks)
+      here.region.takes = 60
+      const own = yield* Effect.forkChild(here.ask(alice))
+      yield* TestClock.adjust(20)
+      assert.strictEqual(yield* there.ask(bob), "fresh v1 @20")
+      yield* TestClock.adjust(40)
+      assert.strictEqual(yield* Fiber.join(own), "fresh v1 @0")
+      here.region.does = there.region.does = "fails"
+      here.region.takes = 0
+      assert.strictEqual(yield* there.ask(alice), "TRANSIENT_FAILURE")
+      const label = { at: 60, downstream: "pages", method: "show", reason: "TRANSIENT_FAILURE" }
+      assert.deepStrictEqual(there.told("ReadTooOld"), [
+        { _tag: "ReadTooOld", ...label, step: "stale", behindMillis: 40 }
+      ])
+      // Her own may be repeated, as often as she likes, although its call began before it came.
+      assert.strictEqual(yield* here.ask(alice), "stale v1 @0")
+      assert.strictEqual(yield* here.ask(alice), "stale v1 @0")
+    })
+  )
+
+  it.effect("may be shown again to who carries its times, without a call, also by a cache", () =>
+    Effect.gen(function* () {
+      const here = yield* regionOf({ cache: cacheOf({ fresh: 1000, error: hour }), fallback: nothing }, undefined)
+      here.region.takes = 60
+      let carried = ReadMarks.carried([], 10)
+      for (const expected of ["fresh v1 @0", "fresh v1 @0", "fresh v1 @0"]) {
+        const asked = yield* Effect.forkChild(here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, carried)))
+        yield* TestClock.adjust(100)
+        assert.strictEqual(yield* Fiber.join(asked), expected)
+        carried = ReadMarks.carried(carried.entries(), 10)
+      }
+      assert.strictEqual(here.region.asked, 1)
+      // Without its beginning nobody knows it again, and it is loaded.
+      const anonymous = ReadMarks.carried(
+        carried.entries().map(([digest, { cameAt }]) => [digest, { begunAt: undefined, cameAt }] as const),
+        10
+      )
+      const asked = yield* Effect.forkChild(here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, anonymous)))
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* Fiber.join(asked), "fresh v2 @300")
+    })
+  )
+
+  it.effect("is known again in either memory of a row", () =>
+    Effect.gen(function* () {
+      const both = { cache: cacheOf({ fresh: 1000, error: 0 }), fallback: lastGood(hour) }
+      const here = yield* regionOf(both, ReadMarks.make())
+      here.region.takes = 60
+      const asked = yield* Effect.forkChild(here.ask(alice))
+      yield* TestClock.adjust(60)
+      assert.strictEqual(yield* Fiber.join(asked), "fresh v1 @0")
+      here.region.does = "fails"
+      here.region.takes = 0
+      assert.strictEqual(yield* here.ask(alice), "fresh v1 @0")
+      yield* TestClock.adjust(1000)
+      assert.strictEqual(yield* here.ask(alice), "stale v1 @0")
+    })
+  )
+
+  it.effect("is not shown again where another one of the same session overlapped it: nobody knows which is older", () =>
+    Effect.gen(function* () {
+      const here = yield* regionOf({ fallback: lastGood(hour) }, ReadMarks.make())
+      here.region.takes = 50
+      const first = yield* Effect.forkChild(here.ask(alice))
+      yield* TestClock.adjust(10)
+      const second = yield* Effect.forkChild(here.ask(alice))
+      yield* TestClock.adjust(50)
+      assert.strictEqual(yield* Fiber.join(first), "fresh v1 @0")
+      assert.strictEqual(yield* Fiber.join(second), "fresh v2 @10")
+      here.region.does = "fails"
+      here.region.takes = 0
+      assert.strictEqual(yield* here.ask(alice), "TRANSIENT_FAILURE")
+      here.region.does = "answers"
+      assert.strictEqual(yield* here.ask(alice), "fresh v4 @60")
+      here.region.does = "fails"
+      assert.strictEqual(yield* here.ask(alice), "stale v4 @60")
+    })
+  )
+})
+
+describe("a time that is none", () => {
+  it.effect.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    "of a step of the user's own counts as not stated, and ends no promise: %d",
+    (asOf) =>
+      Effect.gen(function* () {
+        const { here, there } = yield* twoRegions({ fallback: asOfStep("odd", asOf) })
+        const carried = ReadMarks.carried([], 10)
+        const ask = (region: typeof here) => region.ask(alice).pipe(Effect.provideService(ReadMarks.Carried, carried))
+        yield* ask(there)
+        yield* TestClock.adjust(20)
+        here.region.does = "fails"
+        assert.match(yield* ask(here), /^substituted v100/)
+        assert.deepStrictEqual(
+          carried.entries().map(([, mark]) => mark),
+          [{ begunAt: 0, cameAt: 0 }]
+        )
+        there.region.does = "fails"
+        assert.strictEqual(yield* ask(there), "stale v1 @0")
+      })
+  )
+})
+
 describe("a final word", () => {
   it.effect("is something that was shown: what was there before it does not come back", () =>
     Effect.gen(function* () {
@@ -176,6 +300,81 @@ describe("a cache whose entry is older than what the session was shown", () => {
       assert.strictEqual(yield* Fiber.join(own), "fresh v2 @20")
       assert.strictEqual(yield* Fiber.join(joins), "fresh v2 @20")
       assert.strictEqual(here.region.asked, 2)
+    })
+  )
+})
+
+describe("loads of a key for marks that no load under way is good enough for", () => {
+  /** Marks of a time to come, as a clock that is ahead makes them, or somebody who wants to cause loads. */
+  const ahead = (entries: ReturnType<ReadMarks.CarriedMarks["entries"]>) =>
+    ReadMarks.carried(
+      entries.map(([digest]) => [digest, { begunAt: undefined, cameAt: Number.MAX_SAFE_INTEGER }] as const),
+      10
+    )
+
+  it.effect("are two at once at most: a third waits for the second's end, and who comes meanwhile waits with it", () =>
+    Effect.gen(function* () {
+      const here = yield* regionOf({ cache: cacheOf({ fresh: hour, error: hour }), fallback: nothing }, undefined)
+      const first = ReadMarks.carried([], 10)
+      yield* here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, first))
+      here.region.takes = 50
+      const asked = []
+      for (let nth = 0; nth < 20; nth++) {
+        const marks = ahead(first.entries())
+        asked.push(
+          yield* Effect.forkChild(here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, marks)), {
+            startImmediately: true
+          })
+        )
+        yield* TestClock.adjust(1)
+      }
+      assert.strictEqual(here.region.asked, 3)
+      yield* TestClock.adjust(1000)
+      assert.strictEqual(here.region.asked, 4)
+      const shown = yield* Fiber.joinAll(asked)
+      // The third began when the second had come.
+      assert.deepStrictEqual([...new Set(shown)], ["fresh v2 @0", "fresh v3 @1", "fresh v4 @51"])
+    })
+  )
+
+  it.effect("are joined again where the one that waited was given up", () =>
+    Effect.gen(function* () {
+      const here = yield* regionOf({ cache: cacheOf({ fresh: 0, error: hour }), fallback: nothing }, undefined)
+      const first = ReadMarks.carried([], 10)
+      yield* here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, first))
+      here.region.takes = 50
+      const ask = Effect.suspend(() =>
+        here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, ahead(first.entries())))
+      )
+      const begin = Effect.tap(Effect.forkChild(ask, { startImmediately: true }), () => TestClock.adjust(1))
+      const one = yield* begin
+      const two = yield* begin
+      for (let nth = 0; nth < 5; nth++) yield* Fiber.interrupt(yield* begin)
+      const three = yield* begin
+      assert.strictEqual(here.region.asked, 3)
+      yield* TestClock.adjust(200)
+      assert.strictEqual(yield* Fiber.join(one), "fresh v2 @0")
+      assert.strictEqual(yield* Fiber.join(two), "fresh v3 @1")
+      assert.strictEqual(yield* Fiber.join(three), "fresh v4 @51")
+    })
+  )
+
+  it.effect("do not wait for ever for one that was given up", () =>
+    Effect.gen(function* () {
+      const here = yield* regionOf({ cache: cacheOf({ fresh: 0, error: hour }), fallback: nothing }, undefined)
+      const first = ReadMarks.carried([], 10)
+      yield* here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, first))
+      here.region.takes = 50
+      const ask = Effect.suspend(() =>
+        here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, ahead(first.entries())))
+      )
+      const begin = Effect.tap(Effect.forkChild(ask, { startImmediately: true }), () => TestClock.adjust(1))
+      yield* begin
+      const two = yield* begin
+      const three = yield* begin
+      yield* Fiber.interrupt(two)
+      yield* TestClock.adjust(100)
+      assert.strictEqual(yield* Fiber.join(three), "fresh v4 @3")
     })
   )
 })

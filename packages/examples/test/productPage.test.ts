@@ -25,21 +25,25 @@ interface World {
   amount: number | undefined
 }
 
-const catalog = (world: World) => {
-  const show = ({ sku }: { readonly sku: string }) =>
+/** How long a call of a process is under way until the catalog reads, in milliseconds. */
+type Travels = number
+
+const catalog = (world: World, travels: Travels) => {
+  const read = (sku: string) =>
     Effect.suspend(() =>
       world.amount === undefined
         ? Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
         : Effect.succeed({ sku, name: sku, price: { amount: world.amount, currency: "EUR" } })
     )
+  const show = ({ sku }: { readonly sku: string }) => (travels > 0 ? Effect.delay(read(sku), travels) : read(sku))
   return Catalog.transport({ show, price: show, list: () => Effect.die("unused") })
 }
 
 /** A process: a ring of its own, as the storefront has it, and what its page shows a visitor. */
-const storefront = (world: World) =>
+const asking = (world: World, travels: Travels) =>
   Effect.gen(function* () {
     const context = yield* Layer.build(
-      Layer.merge(Layer.fresh(CatalogRing).pipe(Layer.provide(catalog(world))), others)
+      Layer.merge(Layer.fresh(CatalogRing).pipe(Layer.provide(catalog(world, travels))), others)
     )
     return (visitor?: string, sku = "sku-1") =>
       productPage.show(sku, visitor).pipe(
@@ -47,13 +51,26 @@ const storefront = (world: World) =>
         Effect.match({
           onSuccess: ({ product }) => product.price.amount,
           onFailure: ({ _tag }) => _tag
-        }),
-        // The retries of a dead catalog wait.
-        Effect.forkChild,
-        Effect.tap(() => TestClock.adjust("1 second")),
-        Effect.flatMap(Fiber.join)
+        })
       )
   })
+
+/** The retries of a dead catalog wait. */
+const inTime = <A>(asked: Effect.Effect<A>) =>
+  asked.pipe(
+    Effect.forkChild,
+    Effect.tap(() => TestClock.adjust("1 second")),
+    Effect.flatMap(Fiber.join)
+  )
+
+/** The same, asked at once. */
+const storefront = (world: World) =>
+  Effect.map(
+    asking(world, 0),
+    (ask) =>
+      (...of: Parameters<typeof ask>) =>
+        inTime(ask(...of))
+  )
 
 /** The first has seen the old price, the second the new one; then the catalog is gone. */
 const outage = Effect.gen(function* () {
@@ -77,6 +94,29 @@ describe("the price on the page", () => {
       assert.strictEqual(yield* second().pipe(Effect.provideService(ReadMarks.Carried, next)), 12)
       // Who carries nothing is shown what there is.
       assert.strictEqual(yield* first(), 10)
+    })
+  )
+
+  it.effect("does not go back either where the other process asked later and was answered by what was before", () =>
+    Effect.gen(function* () {
+      const world: World = { amount: 10 }
+      const first = yield* asking(world, 60)
+      const second = yield* asking(world, 0)
+      const marks = ReadMarks.carried([], 32)
+      const mine = yield* Effect.forkChild(first().pipe(Effect.provideService(ReadMarks.Carried, marks)), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("20 millis")
+      assert.strictEqual(yield* second(), 10)
+      world.amount = 12
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(mine), 12)
+      world.amount = undefined
+      const next = ReadMarks.carried(marks.entries(), 32)
+      const ask = (process: typeof first) => inTime(process().pipe(Effect.provideService(ReadMarks.Carried, next)))
+      assert.strictEqual(yield* ask(second), "Unavailable")
+      assert.strictEqual(yield* ask(first), 12)
+      assert.strictEqual(yield* inTime(second()), 10)
     })
   )
 

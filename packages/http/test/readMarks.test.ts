@@ -3,7 +3,7 @@ import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
 import { Contract, Downstream, Fallback, Policy, ReadMarks, Transient } from "@failsoft/core"
-import { Edge, Problem } from "@failsoft/http"
+import { Caching, Edge, Problem } from "@failsoft/http"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,6 +11,7 @@ import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "e
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as field from "../src/internal/readMarkField.ts"
+import { privately, varying } from "../src/internal/sharedCaches.ts"
 
 class Prices extends Downstream.Service<Prices>()(
   "@failsoft/http/test/Prices",
@@ -42,6 +43,21 @@ const page = Effect.gen(function* () {
   return HttpServerResponse.text(`${quality} ${value}`)
 })
 
+/** A page that others may keep, which says so itself or by what it declares, and one that depends on more. */
+const kept = Effect.gen(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const prices = yield* Prices
+  if (request.url.endsWith("declared")) yield* Caching.control({ maxAge: "1 minute", staleIfError: "1 day" })
+  yield* Problem.orRaise(prices.of({ sku: "a" }))
+  const response = HttpServerResponse.text("kept")
+  return request.url.endsWith("declared")
+    ? response
+    : HttpServerResponse.setHeaders(response, {
+        "cache-control": "public, s-maxage=600, max-age=60",
+        vary: "Accept-Language"
+      })
+})
+
 /** What the downstream says now; nothing while it is down. */
 interface World {
   price: number | undefined
@@ -65,10 +81,13 @@ const service = (world: World, options: Edge.Options = {}) =>
       )
     )
     const context = yield* Layer.build(
-      HttpRouter.serve(Layer.merge(HttpRouter.add("GET", "/*", page), Edge.layer(options)), {
-        disableListenLog: true,
-        disableLogger: true
-      }).pipe(
+      HttpRouter.serve(
+        Layer.mergeAll(HttpRouter.add("GET", "/*", page), HttpRouter.add("GET", "/kept/*", kept), Edge.layer(options)),
+        {
+          disableListenLog: true,
+          disableLogger: true
+        }
+      ).pipe(
         Layer.provideMerge(ring),
         Layer.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
       )
@@ -82,6 +101,13 @@ const ask = (url: string, mark: string | undefined, sku = "a") =>
     const response = await fetch(`${url}/${sku}`, mark === undefined ? {} : { headers: { [field.name]: mark } })
     const text = await response.text()
     return { shown: response.ok ? text : response.status, mark: response.headers.get(field.name) }
+  })
+
+/** What caches are told of an answer. */
+const told = (url: string, mark: string | undefined) =>
+  Effect.promise(async () => {
+    const { headers } = await fetch(url, mark === undefined ? {} : { headers: { [field.name]: mark } })
+    return { control: headers.get("cache-control"), vary: headers.get("vary") }
   })
 
 /** The clock has gone on. */
@@ -144,6 +170,37 @@ describe("the header Session-Read-Mark", () => {
       assert.strictEqual((yield* ask(url, forged)).shown, 503)
       assert.strictEqual((yield* ask(url, mark ?? "")).shown, "stale 1")
       assert.strictEqual((yield* ask(url, undefined)).shown, "stale 1")
+    })
+  )
+
+  it.live("keeps an answer from the caches that many share, and its marks with it", () =>
+    Effect.gen(function* () {
+      const world: World = { price: 1 }
+      const url = yield* service(world)
+      assert.deepStrictEqual(yield* told(`${url}/kept/declared`, undefined), {
+        control: "max-age=60, stale-if-error=86400",
+        vary: null
+      })
+      const own = { control: "private, max-age=60, stale-if-error=86400", vary: field.name }
+      assert.deepStrictEqual(yield* told(`${url}/kept/declared`, "new"), own)
+      assert.deepStrictEqual(yield* told(`${url}/kept/itself`, undefined), {
+        control: "public, s-maxage=600, max-age=60",
+        vary: "Accept-Language"
+      })
+      assert.deepStrictEqual(yield* told(`${url}/kept/itself`, "new"), {
+        control: "private, max-age=60",
+        vary: `Accept-Language, ${field.name}`
+      })
+      // One that says nothing could be kept all the same, as one without a mark to tell.
+      const bare = { control: "private", vary: field.name }
+      assert.deepStrictEqual(yield* told(`${url}/a`, "new"), bare)
+      world.price = undefined
+      const failed = yield* ask(url, "new", "never seen")
+      assert.deepStrictEqual(failed, { shown: 503, mark: null })
+      assert.deepStrictEqual(yield* told(`${url}/never-seen`, "new"), bare)
+      // An edge that does not read the field answers everybody alike.
+      const without = yield* service({ price: 1 }, { readMarksMax: 0 })
+      assert.deepStrictEqual(yield* told(`${without}/a`, "new"), { control: null, vary: null })
     })
   )
 
@@ -217,4 +274,27 @@ describe("the form of the field", () => {
     assert.lengthOf(field.read(of(100)), 100)
     assert.deepStrictEqual(field.read(of(101)), [])
   })
+})
+
+describe("what shared caches are told", () => {
+  it.each([
+    [undefined, "private"],
+    ["", "private"],
+    ["max-age=60", "private, max-age=60"],
+    ["public, max-age=60, S-MaxAge=5", "private, max-age=60"],
+    ["private", "private"],
+    ['private="a, public", no-cache="set-cookie, x", max-age=1', 'private, no-cache="set-cookie, x", max-age=1'],
+    ["no-store", "no-store"],
+    ["public, no-store", "no-store"],
+    ["publicity=1", "private, publicity=1"]
+  ])("Cache-Control %s becomes %s", (control, own) => assert.strictEqual(privately(control), own))
+
+  it.each([
+    [undefined, "x"],
+    ["", "x"],
+    ["Accept, Origin", "Accept, Origin, x"],
+    ["Accept, X", "Accept, X"],
+    ["*", "*"],
+    ["Accept-X", "Accept-X, x"]
+  ])("Vary %s becomes %s", (vary, both) => assert.strictEqual(varying(vary, "x"), both))
 })

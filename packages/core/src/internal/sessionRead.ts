@@ -32,8 +32,6 @@ export class SessionRead {
   }
 
   shown(begunAt: number, cameAt: number): void {
-    // A time that is none, of a step of the user's own, would end the promise for this key.
-    if (!Number.isFinite(begunAt) || !Number.isFinite(cameAt)) return
     const at = whole(begunAt, cameAt)
     if (this.session !== undefined) this.marks.raise(this.session, this.key, at)
     this.carried?.raise(this.key, at)

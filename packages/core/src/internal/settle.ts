@@ -85,7 +85,7 @@ export const degrade = (
       )
       if (Option.isNone(answer)) continue
       const { asOf } = answer.value
-      // A time that is none, of a step of the user's own, counts as not stated.
+      // A time that is none, of a step of the user's own, would end the promise for this key: it counts as not stated.
       if (read !== undefined && asOf !== undefined && Number.isFinite(asOf)) {
         const cameAt = cameAtOf(answer.value) ?? asOf
         if (!read.mayShow(asOf, cameAt)) {
