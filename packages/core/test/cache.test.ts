@@ -395,6 +395,17 @@ describe("invalidation", () => {
     })
   )
 
+  it.effect("what a write puts there counts from when the write began", () =>
+    Effect.gen(function* () {
+      const { control, read, things } = yield* ringOf(Cache.make({ fresh: "10 seconds", jitter: 0, entriesMax: 10 }))
+      control.takes = 60
+      const writes = yield* Effect.forkChild(things.write({ id: "a" }))
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(writes)
+      assert.strictEqual(yield* read("a"), "fresh v1 @0")
+    })
+  )
+
   it.effect("a write that was not confirmed changes nothing", () =>
     Effect.gen(function* () {
       const { control, read, things } = yield* ringOf(typical())

@@ -1,6 +1,7 @@
 /** The bounds of what is remembered of sessions, against a list. */
 import { assert, describe, it } from "@effect/vitest"
 import { ReadMarks } from "@failsoft/core"
+import { mayFollow } from "../src/internal/readMark.ts"
 import { choices, search } from "./history.ts"
 
 /** What was read at one moment. */
@@ -141,5 +142,52 @@ describe("the marks that came with a request", () => {
     for (let nth = 0; nth < 10_000; nth++)
       marks.raise(`catalog/show {"sku":"sku-${nth}-${choose.between(0, 9)}"}`, at(nth))
     assert.lengthOf(marks.entries(), 10_000)
+  })
+})
+
+describe("what may be shown after a mark", () => {
+  interface Read {
+    readonly begunAt: number
+    readonly cameAt: number
+  }
+
+  const read = (begunAt: number, took: number): Read => ({ begunAt, cameAt: begunAt + took })
+  const same = (a: Read, b: Read) => a.begunAt === b.begunAt && a.cameAt === b.cameAt
+  const markOf = (shown: ReadonlyArray<Read>) => {
+    const marks = ReadMarks.carried([], 1)
+    for (const one of shown) marks.raise("key", one)
+    return marks.of("key")
+  }
+
+  it("was for certain not read before anything that was shown, in whatever order, over 5000 random histories", () => {
+    const choose = choices(1)
+    let again = 0
+    for (let nth = 0; nth < 5000; nth++) {
+      const some = () => read(choose.between(0, 9), choose.between(0, 3))
+      const shown = Array.from({ length: choose.between(1, 4) }, some)
+      const next = choose.chance(0.5) ? choose.pick([some(), ...shown]) : some()
+      if (!mayFollow(markOf(shown), next.begunAt, next.cameAt)) continue
+      const unsure = shown.find((one) => !same(one, next) && next.begunAt < one.cameAt)
+      assert.isUndefined(unsure, `${JSON.stringify(next)} after ${JSON.stringify(shown)}`)
+      if (shown.some((one) => same(one, next) && next.begunAt < one.cameAt)) again++
+    }
+    assert.isAbove(again, 300)
+  })
+
+  it("is the last answer again, and what began since it came, where no calls overlapped", () => {
+    const choose = choices(2)
+    for (let nth = 0; nth < 1000; nth++) {
+      const shown: Array<Read> = []
+      for (let at = 0; shown.length < 4; at += 1) {
+        const one = read(at + choose.between(0, 3), choose.between(0, 3))
+        shown.push(one)
+        at = one.cameAt
+        const mark = markOf(shown)
+        assert.isTrue(mayFollow(mark, one.begunAt, one.cameAt))
+        assert.isTrue(mayFollow(mark, one.cameAt, undefined))
+        assert.isFalse(mayFollow(mark, one.cameAt - 1, undefined))
+        assert.isFalse(mayFollow(mark, one.begunAt - 1, one.cameAt))
+      }
+    }
   })
 })

@@ -148,9 +148,14 @@ describe("an answer that was on its way while something changed", () => {
       here.region.takes = 0
       assert.strictEqual(yield* there.ask(alice), "TRANSIENT_FAILURE")
       const label = { at: 60, downstream: "pages", method: "show", reason: "TRANSIENT_FAILURE" }
-      assert.deepStrictEqual(there.told("ReadTooOld"), [
-        { _tag: "ReadTooOld", ...label, step: "stale", behindMillis: 40 }
-      ])
+      const old = { _tag: "ReadTooOld" as const, ...label, step: "stale", behindMillis: 40 }
+      assert.deepStrictEqual(there.told("ReadTooOld"), [old])
+      // A mark of a time to come counts as now: nobody can say that something is older than it can be.
+      const ahead = ReadMarks.carried([], 10)
+      yield* here.ask(alice).pipe(Effect.provideService(ReadMarks.Carried, ahead))
+      const forged = ahead.entries().map(([digest]) => [digest, { begunAt: undefined, cameAt: 1e12 }] as const)
+      yield* there.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, ReadMarks.carried(forged, 10)))
+      assert.deepStrictEqual(there.told("ReadTooOld"), [old, old])
       // Her own may be repeated, as often as she likes, although its call began before it came.
       assert.strictEqual(yield* here.ask(alice), "stale v1 @0")
       assert.strictEqual(yield* here.ask(alice), "stale v1 @0")
@@ -334,6 +339,30 @@ describe("loads of a key for marks that no load under way is good enough for", (
       const shown = yield* Fiber.joinAll(asked)
       // The third began when the second had come.
       assert.deepStrictEqual([...new Set(shown)], ["fresh v2 @0", "fresh v3 @1", "fresh v4 @51"])
+    })
+  )
+
+  it.effect("are not joined once they have begun", () =>
+    Effect.gen(function* () {
+      const here = yield* regionOf({ cache: cacheOf({ fresh: hour, error: hour }), fallback: nothing }, undefined)
+      const first = ReadMarks.carried([], 10)
+      yield* here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, first))
+      here.region.takes = 50
+      const begin = Effect.suspend(() => {
+        const marks = ahead(first.entries())
+        return Effect.forkChild(here.ask(nobody).pipe(Effect.provideService(ReadMarks.Carried, marks)), {
+          startImmediately: true
+        })
+      })
+      for (let nth = 0; nth < 3; nth++) {
+        yield* begin
+        yield* TestClock.adjust(1)
+      }
+      yield* TestClock.adjust(60)
+      assert.strictEqual(here.region.asked, 4)
+      const late = yield* begin
+      yield* TestClock.adjust(200)
+      assert.strictEqual(yield* Fiber.join(late), "fresh v5 @101")
     })
   )
 

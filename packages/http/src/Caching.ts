@@ -14,7 +14,8 @@
  *
  * What was declared holds for an answer that is as it should be, or stale with its age,
  * which others judge by `Age`. An answer that is degraded in another way goes out with
- * `no-store`: nobody else should keep what stands in for the truth.
+ * `no-store`: nobody else should keep what stands in for the truth. One that is made for a client
+ * that carries `Session-Read-Mark` is `private`.
  *
  * **Example** (a page that others may keep for a minute)
  *

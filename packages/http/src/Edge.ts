@@ -13,7 +13,8 @@
  * A client that sends `Session-Read-Mark` (anything to begin with, then what it got last)
  * carries what its session was shown by methods with monotonic reads from one process to
  * another: it is shown nothing older. It gets the field again with each answer of the
- * routes that has a mark to tell.
+ * routes that has a mark to tell. Its answers are its own: they go out with `Vary` and
+ * a `Cache-Control` that is private, also where a handler says otherwise.
  *
  * Who stands before it is asked in this order, wherever their layers are: `Modes`,
  * `RateLimits`, `LoadShedding`. Under `Server.serve` a request that would be shed is
@@ -67,7 +68,7 @@ export interface Options {
   readonly deadline?: Duration.Input
   /** The largest request body in bytes. Default 1 MiB. */
   readonly requestMaxBytes?: number
-  /** The most marks of `Session-Read-Mark` (25 bytes each): so many keys of a session are remembered. Default 32, 0 for none, 100 at most. */
+  /** The most marks of `Session-Read-Mark` (about 28 bytes each): so many keys of a session are remembered. Default 32, 0 for none, 100 at most. */
   readonly readMarksMax?: number
 }
 

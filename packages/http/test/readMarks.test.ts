@@ -2,7 +2,7 @@
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Contract, Downstream, Fallback, Policy, ReadMarks, Transient } from "@failsoft/core"
+import { Cache, Contract, Downstream, Fallback, Policy, ReadMarks, Transient } from "@failsoft/core"
 import { Caching, Edge, Problem } from "@failsoft/http"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -61,21 +61,34 @@ const kept = Effect.gen(function* () {
 /** What the downstream says now; nothing while it is down. */
 interface World {
   price: number | undefined
+  /** How often it was asked, where somebody counts, and then each time takes a while. */
+  asked?: number
+}
+
+const answered = (world: World, price: number) => {
+  if (world.asked === undefined) return Effect.succeed(price)
+  world.asked++
+  return Effect.delay(Effect.succeed(price), "300 millis")
 }
 
 /** A process of its own: a ring with a memory, an edge, a server. */
-const service = (world: World, options: Edge.Options = {}) =>
+const service = (world: World, options: Edge.Options = {}, cached = false) =>
   Effect.gen(function* () {
-    const ring = Prices.layer({
-      of: { policy: Policy.deadline("1 second"), fallback: Fallback.stale({ maxAge: "1 hour", entriesMax: 100 }) }
-    }).pipe(
+    const policy = Policy.deadline("1 second")
+    const ring = (
+      cached
+        ? Prices.layer({
+            of: { policy, cache: Cache.make({ fresh: "1 hour", staleIfError: "1 hour", entriesMax: 100 }) }
+          })
+        : Prices.layer({ of: { policy, fallback: Fallback.stale({ maxAge: "1 hour", entriesMax: 100 }) } })
+    ).pipe(
       Layer.provide(
         Prices.transport({
           of: () =>
             Effect.suspend(() =>
               world.price === undefined
                 ? Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
-                : Effect.succeed(world.price)
+                : answered(world, world.price)
             )
         })
       )
@@ -170,6 +183,25 @@ describe("the header Session-Read-Mark", () => {
       assert.strictEqual((yield* ask(url, forged)).shown, 503)
       assert.strictEqual((yield* ask(url, mark ?? "")).shown, "stale 1")
       assert.strictEqual((yield* ask(url, undefined)).shown, "stale 1")
+    })
+  )
+
+  it.live("is answered from a cache again where it is the client's own, and forged causes few loads at once", () =>
+    Effect.gen(function* () {
+      const world: World = { price: 1, asked: 0 }
+      const url = yield* service(world, {}, true)
+      const mark = (yield* ask(url, "new")).mark ?? ""
+      assert.match(mark, /^[0-9a-f]{16}[0-9a-z]{8}-[0-9a-z]{1,3}$/)
+      const many = (of: string) =>
+        Effect.all(
+          Array.from({ length: 20 }, () => ask(url, of)),
+          { concurrency: "unbounded" }
+        )
+      yield* many(mark)
+      assert.strictEqual(world.asked, 1)
+      // Two at once and the one that waits for the second, where none of them comes before the others have gone.
+      yield* many(`${mark.slice(0, 16)}zzzzzzzzz`)
+      assert.isAtMost(world.asked ?? 0, 1 + 5)
     })
   )
 

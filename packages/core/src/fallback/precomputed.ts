@@ -6,19 +6,21 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Answer from "../Answer.ts"
 import * as Fallback from "../Fallback.ts"
+import { withCameAt } from "../internal/cameAt.ts"
 import { toMillis } from "../internal/duration.ts"
 import * as Knob from "../Knob.ts"
 
-/** A table, and when it was loaded. */
+/** A table, when its load began, and when it was there. */
 interface Loaded<T> {
   readonly table: T
   readonly at: number
+  readonly cameAt: number
 }
 
 /**
  * An answer of a table (a file, an export of last night) that is loaded when the ring
  * is built and again `every` so often (5 minutes by default): quality `substituted`, or
- * the one you name, `asOf` the time at which the table was loaded. Nothing where the
+ * the one you name, `asOf` the time at which the load of the table began. Nothing where the
  * table has none for the payload, or was loaded longer than `maxAge` ago.
  *
  * Loading is never waited for: a file that is missing or broken costs the step its
@@ -56,9 +58,9 @@ export const precomputed = <A, Payload, T>(options: {
         const name = options.name ?? "a precomputed table"
         let loaded: Loaded<T> | undefined
         let failing = false
-        const keep = (table: T) =>
-          Effect.flatMap(Clock.currentTimeMillis, (at) => {
-            loaded = { table, at }
+        const keep = (table: T, at: number) =>
+          Effect.flatMap(Clock.currentTimeMillis, (cameAt) => {
+            loaded = { table, at, cameAt }
             const wasFailing = failing
             failing = false
             return wasFailing ? Effect.logInfo(`${name} is loaded again`) : Effect.void
@@ -69,10 +71,9 @@ export const precomputed = <A, Payload, T>(options: {
           const use = loaded === undefined ? "it has no answers until then" : "the last good one stays in use"
           return Effect.logWarning(`${name} cannot be loaded, which is tried again; ${use}`, cause)
         }
-        const load = Effect.suspend(() => Effect.timeout(options.load, values.everyMillis)).pipe(
-          Effect.flatMap(keep),
-          Effect.catchCause(complain)
-        )
+        const load = Effect.flatMap(Clock.currentTimeMillis, (at) =>
+          Effect.flatMap(Effect.timeout(options.load, values.everyMillis), (table) => keep(table, at))
+        ).pipe(Effect.catchCause(complain))
         const refresh = Effect.suspend(() => Effect.delay(load, values.everyMillis))
         yield* Effect.forkScoped(Effect.andThen(load, Effect.forever(refresh)))
         return {
@@ -83,7 +84,12 @@ export const precomputed = <A, Payload, T>(options: {
               const value = options.lookup(loaded.table, request.payload as Payload)
               return value === undefined
                 ? Option.none()
-                : Option.some(Answer.degraded(value, { quality, asOf: loaded.at, reason: failure.reason }))
+                : Option.some(
+                    withCameAt(
+                      Answer.degraded(value, { quality, asOf: loaded.at, reason: failure.reason }),
+                      loaded.cameAt
+                    )
+                  )
             })
         }
       })

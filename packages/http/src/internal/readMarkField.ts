@@ -53,8 +53,7 @@ export const write = (marks: ReadMarks.CarriedMarks): string =>
 
 const times = ({ begunAt, cameAt }: ReadMarks.Mark): string => {
   const time = Math.min(Math.max(0, Math.ceil(cameAt)), timeMax)
-  // Where a time had to be changed its answer is no longer known by it.
-  const took = time === cameAt && begunAt !== undefined ? cameAt - begunAt : -1
+  const took = begunAt === undefined ? -1 : cameAt - begunAt
   return Number.isInteger(took) && took >= 0 && took <= timeMax
     ? `${time.toString(36)}-${took.toString(36)}`
     : time.toString(36)
