@@ -127,6 +127,17 @@ describe("a precomputed answer", () => {
     })
   )
 
+  it.effect("is as of when its load began: what is in it may have changed while it was under way", () =>
+    Effect.gen(function* () {
+      const { state, step } = loading()
+      const { ask } = yield* living(step)
+      yield* Effect.yieldNow
+      state.load = Effect.delay(Effect.succeed(new Map([["a", 2]])), "10 seconds")
+      yield* TestClock.adjust("70 seconds")
+      assert.deepInclude(yield* ask("a", 70_000), { value: 2, asOf: 60_000 })
+    })
+  )
+
   it.effect("keeps the last good table while loading fails, dies or hangs, until it is too old", () =>
     Effect.gen(function* () {
       const { state, step } = loading()
