@@ -10,7 +10,8 @@
  * the call, for `staleIfError` it is given where the downstream has no answer. Both
  * begin where freshness ends (RFC 5861). Callers of one key share one load, which
  * lives as long as one of them waits. A load that fails leaves the entry as it is; a
- * permanent error replaces it, and is kept itself where `negative` says so.
+ * permanent error replaces it, and is kept itself where `negative` says so. What the
+ * downstream says of keeping its answer ({@link Said}) shortens these lifetimes.
  *
  * The same value in two rows is the same state. Every knob is a live setting
  * (`downstream/method/cache.freshMillis`). With `durable`, what is held is also
@@ -64,12 +65,14 @@ export type Mark = "stale"
 
 /**
  * What a caller is content with: any answer that the cache gives, only one that
- * counts as fresh, or only one that is asked for now (which is kept for the others).
+ * counts as fresh, only one that is asked for now (which is kept for the others), or
+ * only what is known: then nobody is asked, and without an entry that would be given
+ * at once the call is refused (`NOT_CACHED`). It binds methods with a cache.
  *
  * @category models
  * @since 0.1.0
  */
-export type Demand = "any" | "fresh" | "live"
+export type Demand = "any" | "fresh" | "live" | "cached"
 
 /**
  * What the current caller is content with; `any` by default.
@@ -166,6 +169,12 @@ export interface Options<A, Payload, P> {
   readonly on?: ReadonlyArray<On>
   /** Whether it is kept in the {@link Store} too. Default false. */
   readonly durable?: boolean
+  /**
+   * Whether what the downstream says of keeping an answer binds ({@link Said}): it shortens
+   * lifetimes and forbids, and never lengthens. Default true. How old an answer was on its
+   * arrival counts in any case.
+   */
+  readonly obeyDownstream?: boolean
   /** With `dark` it only tells what it would answer. Default `on`. */
   readonly mode?: "on" | "dark" | "off"
 }
@@ -196,7 +205,7 @@ export const make = <
 >(
   options: O & Options<A, Payload, P>
 ): Cache<A, Payload, P, MarksOf<O>> => {
-  const { negative, tags, durable = false } = options
+  const { negative, tags, durable = false, obeyDownstream = true } = options
   const knobs = {
     mode: Knob.word(options.mode ?? "on", ["on", "dark", "off"]),
     freshMillis: Knob.millis(options.fresh, { zero: true }),
@@ -206,12 +215,14 @@ export const make = <
     jitter: Knob.share(options.jitter ?? 0.1, { zero: true }),
     entriesMax: Knob.count(options.entriesMax, { most: 1_000_000 }),
     bytesMax: Knob.count(options.bytesMax ?? 64 * 1024 * 1024),
-    durable: Knob.fixed(durable)
+    durable: Knob.fixed(durable),
+    obeyDownstream: Knob.fixed(obeyDownstream)
   }
   const rules = {
     // The ring gives only payloads, answers and errors of its own method; the types say so to the caller.
     tagsOf: (payload: unknown, value: unknown) => tags?.(payload as Payload, value as A) ?? [],
-    isNegative: (error: unknown) => !isRule(negative) || negative.of(error as P)
+    isNegative: (error: unknown) => !isRule(negative) || negative.of(error as P),
+    obeyDownstream
   }
   const build = Effect.gen(function* () {
     const values: Record<string, Knob.Value> = { ...Knob.initials(knobs) }

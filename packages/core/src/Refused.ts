@@ -44,6 +44,8 @@ export type RefusalReason =
   | "LOAD_SHED"
   | "READ_ONLY"
   | "OUT_OF_SERVICE"
+  | "NOT_CACHED"
+  | "READ_TOO_OLD"
   | "DEADLINE_EXCEEDED"
   | "UNSENDABLE_REQUEST"
 

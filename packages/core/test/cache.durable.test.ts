@@ -89,7 +89,7 @@ describe("after a restart", () => {
       const poison: ReadonlyArray<(text: string) => string> = [
         (text) => text.slice(0, 40),
         (text) => text.replace('"version\\":1', '"version\\":\\"one\\"'),
-        (text) => text.replace('"v":1', '"v":2'),
+        (text) => text.replace('"v":1', '"v":3'),
         (text) => text.replace(/\{\\"id\\":\\"\w/, '{\\"id\\":\\"z')
       ]
       for (const [nth, poisoned] of poison.entries()) {

@@ -10,6 +10,9 @@
  * whole seconds, rounded up. `Cache-Control` is what the handler declares with
  * {@link control}: an edge cannot know what else is in an answer.
  *
+ * What a request says of caches (`no-cache`, `max-age=0`, `only-if-cached`) is heard where
+ * the option `callerCaching` of the edge says for whom ({@link Callers}).
+ *
  * **Gotchas**
  *
  * What was declared holds for an answer that is as it should be, or stale with its age,
@@ -31,9 +34,13 @@
  *
  * @since 0.1.0
  */
-import { Journal } from "@failsoft/core"
+import { type Cache, Journal } from "@failsoft/core"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as Redacted from "effect/Redacted"
+import { directivesOf, secondsOf } from "./internal/cacheFields.ts"
+import { sameText } from "./internal/sameText.ts"
 import { token } from "./internal/structuredField.ts"
 
 /**
@@ -49,6 +56,50 @@ export interface Directives {
   readonly staleIfError?: Duration.Input
   /** Only the caller's own cache may keep it. Default: anybody's. */
   readonly private?: boolean
+}
+
+/**
+ * Who gets what his request says of caches. `only-if-cached` loads nobody and is heard
+ * from everybody: what is cached, or a problem with the status 504. `no-cache`,
+ * `max-age=0`, and `Pragma: no-cache` where there is no `Cache-Control`, each cost a load;
+ * they are heard from those only whom `live` trusts, and count as not said from others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Callers {
+  readonly live: (request: HttpServerRequest) => boolean
+}
+
+/**
+ * Trusts who bears a secret in a header; nobody where there is none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const bearing = (header: string, secret: Redacted.Redacted | undefined): Callers["live"] => {
+  const name = header.toLowerCase()
+  const expected = secret === undefined ? "" : Redacted.value(secret)
+  return ({ headers }) => {
+    const given = headers[name]
+    return expected !== "" && given !== undefined && sameText(given, expected)
+  }
+}
+
+/**
+ * What the headers of a request demand of caches, whoever sends it: for `Cache.Demand`
+ * where who is trusted is known later than at the edge.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const demandOf = (headers: Readonly<Record<string, string | undefined>>): Cache.Demand => {
+  const control = headers["cache-control"]
+  if (control === undefined) return directivesOf(headers["pragma"] ?? "").has("no-cache") ? "live" : "any"
+  const of = directivesOf(control)
+  // Both cannot be had; nobody is asked for that.
+  if (of.has("only-if-cached")) return "cached"
+  return of.has("no-cache") || of.get("max-age")?.some((text) => secondsOf(text) === 0) ? "live" : "any"
 }
 
 const seconds = (of: Duration.Input): number => Math.floor(Duration.toSeconds(Duration.fromInputUnsafe(of)))

@@ -16,6 +16,9 @@
  * routes that has a mark to tell. Its answers are its own: they go out with `Vary` and
  * a `Cache-Control` that is private, also where a handler says otherwise.
  *
+ * With `callerCaching` a GET that says `no-cache` has a live answer, where its caller is
+ * trusted, and one that says `only-if-cached` has what is cached, or 504.
+ *
  * Who stands before it is asked in this order, wherever their layers are: `Modes`,
  * `RateLimits`, `LoadShedding`. Under `Server.serve` a request that would be shed is
  * answered on its socket before all of them, unless something may be refused by mode.
@@ -47,6 +50,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
+import type * as Caching from "./Caching.ts"
 import { Drain } from "./Drain.ts"
 import { EdgeRequest, type Limits } from "./internal/edgeRequest.ts"
 import { Door } from "./internal/frontDoor.ts"
@@ -70,6 +74,11 @@ export interface Options {
   readonly requestMaxBytes?: number
   /** The most marks of `Session-Read-Mark` (about 28 bytes each): so many keys of a session are remembered. Default 32, 0 for none, 100 at most. */
   readonly readMarksMax?: number
+  /**
+   * Who gets what his request says of caches. Default: nobody, since whoever may ask for
+   * live answers can walk around every cache and load what is behind it.
+   */
+  readonly callerCaching?: Caching.Callers
 }
 
 /**
@@ -106,6 +115,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
         maxBytes,
         maxSize: ByteSize.bytes(maxBytes),
         readMarksMax,
+        callers: options.callerCaching,
         alarms: Deadline.makeAlarms(),
         drain,
         told: (request, now) => {

@@ -20,7 +20,8 @@
  * `x-envoy-ratelimited` as `pushback: "overloaded"`.
  *
  * What any response says about a quota is told to the rate limit above, if there is
- * one (`Quota`): `RateLimit` with `RateLimit-Policy`, and `Retry-After` of a 429.
+ * one (`Quota`): `RateLimit` with `RateLimit-Policy`, and `Retry-After` of a 429. What an
+ * answer says of keeping it is told to the cache above (`Cache.Said`): `Cache-Control`, and `Age`.
  *
  * **Gotchas**
  *
@@ -61,7 +62,7 @@
  * @since 0.1.0
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Attempt, type Contract, Deadline, type Downstream, Quota, Refused, Transient } from "@failsoft/core"
+import { Attempt, Cache, type Contract, Deadline, type Downstream, Quota, Refused, Transient } from "@failsoft/core"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -72,6 +73,7 @@ import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { boundedText, TooLarge } from "./internal/boundedBody.ts"
+import { tellSaid } from "./internal/cacheFields.ts"
 import { errorOf, json, type Meaning, violation } from "./internal/httpOutcome.ts"
 import { tellQuota } from "./internal/quotaFields.ts"
 import { quoted } from "./internal/structuredField.ts"
@@ -366,10 +368,12 @@ const makeCall = (label: string, method: Contract.Method, row: AnyRow, shared: S
         )
       }
       const heard = fiber.getRef(Quota.Heard)
+      const keeps = fiber.getRef(Cache.Heard)
       const call = shared.client.execute(of).pipe(
         Effect.flatMap((response): Effect.Effect<unknown, unknown> => {
           const { headers, status } = response
           if (heard !== undefined) tellQuota(heard, headers, status, clock.currentTimeMillisUnsafe())
+          if (keeps !== undefined) tellSaid(keeps, headers)
           const text = boundedText(response, shared.limitBytes)
           if (status >= 200 && status < 300) return Effect.flatMap(text, (text) => succeeded(text, status))
           // What an error means is in its status and headers; a body too large for us adds nothing.

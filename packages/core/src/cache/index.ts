@@ -6,4 +6,5 @@
 export * from "../Cache.ts"
 export * from "./client.ts"
 export * from "./events.ts"
+export * from "./said.ts"
 export * from "./store.ts"

@@ -15,6 +15,7 @@ import { Demand } from "../Cache.ts"
 import { Caller } from "../Caller.ts"
 import { CallKey } from "../CallKey.ts"
 import type * as Contract from "../Contract.ts"
+import * as Said from "../cache/said.ts"
 import { Deadline } from "../Deadline.ts"
 import type * as Fallback from "../Fallback.ts"
 import { Journal } from "../Journal.ts"
@@ -23,9 +24,10 @@ import type { ReadMarks } from "../ReadMarks.ts"
 import * as Refused from "../Refused.ts"
 import type { Outcome } from "../Signal.ts"
 import type { Unavailable } from "../Unavailable.ts"
-import type { CacheRow } from "./cache/entry.ts"
+import type { CacheRow, Outcome as Kept } from "./cache/entry.ts"
 import type { AnyWrite, Caches } from "./cache/handle.ts"
-import type { Found, LivingCache, Loaded } from "./cache/living.ts"
+import { ageOf, strictest } from "./cache/limits.ts"
+import type { Found, LivingCache, Loaded, Refusal } from "./cache/living.ts"
 import { canonical } from "./canonical.ts"
 import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
@@ -33,6 +35,7 @@ import { ownerOf } from "./owner.ts"
 import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
 import { type SessionRead, sessionRead } from "./sessionRead.ts"
 import { degrade, fromError, fromFinal, told } from "./settle.ts"
+import { Witness } from "./witness.ts"
 
 /** What the calls of one method have in common. */
 export interface MethodOf {
@@ -77,6 +80,9 @@ class LogicalCall implements Fallback.Request, Sent {
   now: number
   unknown = 0
   attempts = 0
+  /** What hears of keeping the answer, where somebody keeps it. */
+  readonly heard: Said.Listener | undefined
+  private said: Said.Said | undefined = undefined
   private readonly of: MethodOf
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock
@@ -85,6 +91,8 @@ class LogicalCall implements Fallback.Request, Sent {
   /** As it began: whoever asks for the key later (a refresh beside the call) may run for somebody else. */
   private readonly owner: string | undefined
   private toldUnknown = false
+  /** As of when what its caller gets is true; nothing where it does not say. */
+  private shownAt: number | undefined = undefined
   /** What its session was shown, where the contract asks for that. */
   private read: SessionRead | undefined = undefined
 
@@ -95,6 +103,12 @@ class LogicalCall implements Fallback.Request, Sent {
     this.clock = fiber.getRef(Clock.Clock)
     this.startedAt = this.now = this.clock.currentTimeMillisUnsafe()
     this.callerDeadline = fiber.getRef(Deadline)
+    this.heard =
+      of.cache === undefined && of.writes === undefined
+        ? undefined
+        : (said) => {
+            this.said = strictest(this.said, said)
+          }
     const { scope } = of.method
     this.owner = scope === undefined || scope === "public" ? "" : ownerOf(scope, fiber.getRef(Caller))
   }
@@ -139,10 +153,11 @@ class LogicalCall implements Fallback.Request, Sent {
             onFailure: (error) => this.failed(fromError(row, this.of.method, this, error))
           })
         : this.cached(cache)
-    const told = row.bus.active
-      ? Effect.onInterrupt(settled, () => Effect.sync(() => this.tell("interrupted")))
-      : settled
-    const keyed = this.of.keyOf === undefined ? told : this.underKey(told, this.of.keyOf)
+    const seen = marks === undefined ? settled : this.witnessed(settled)
+    const told = row.bus.active ? Effect.onInterrupt(seen, () => Effect.sync(() => this.tell("interrupted"))) : seen
+    const own = this.of.keyOf === undefined ? told : this.underKey(told, this.of.keyOf)
+    // What a call within a transport hears is not of the answer that its caller's cache keeps.
+    const keyed = this.fiber.getRef(Said.Heard) === undefined ? own : Effect.provideService(own, Said.Heard, undefined)
     if (this.fiber.getRef(Attempt) === 0) return keyed
     // A call of its own: whoever calls it may be a retry of another downstream.
     observations.nestedRetries++
@@ -156,15 +171,35 @@ class LogicalCall implements Fallback.Request, Sent {
       onSuccess: (result): Loaded => {
         if (result._tag === "Success") {
           this.answered(result.success)
-          return { kind: "answer", value: result.success, asOf: this.startedAt, cameAt: this.now }
+          return this.loaded({ kind: "answer", value: result.success })
         }
         const failure = fromFinal(row, method, this, result.failure)
         if (failure !== undefined) return this.lost(failure)
         this.finally()
-        return { kind: "permanent", value: result.failure, asOf: this.startedAt, cameAt: this.now }
+        return this.loaded({ kind: "permanent", value: result.failure })
       },
       onFailure: (error) => this.lost(fromError(row, method, this, error))
     })
+  }
+
+  /** With its two times, both earlier by how long a cache below had it. */
+  private loaded(outcome: Kept): Loaded {
+    const belowMillis = ageOf(this.said)
+    return { ...outcome, asOf: this.startedAt - belowMillis, cameAt: this.now - belowMillis, said: this.said }
+  }
+
+  /** The simulator judges what is shown, so it must not learn it from the marks. */
+  private witnessed(call: AnyEffect): AnyEffect {
+    const witness = this.fiber.getRef(Witness)
+    const { session } = this.fiber.getRef(Caller)
+    const key = witness === undefined || session === undefined ? undefined : keyOf(this)
+    if (witness === undefined || session === undefined || key === undefined) return call
+    const { downstream, method } = this.of.row
+    const shown = witness({ downstream, method, session, key })
+    const tell = () => {
+      if (this.shownAt !== undefined) shown(this.clock.currentTimeMillisUnsafe() - this.shownAt)
+    }
+    return Effect.onExit(call, () => Effect.sync(tell))
   }
 
   private attempted(): Effect.Effect<Result.Result<unknown, unknown>, unknown> {
@@ -190,7 +225,9 @@ class LogicalCall implements Fallback.Request, Sent {
         demand: this.fiber.getRef(Demand),
         mayShow: (begunAt, cameAt) => this.read?.mayShow(begunAt, cameAt) !== false,
         load: load(this.of, this.payload),
-        spent: () => spent(this.of, this)
+        refuse: (reason) => refused(this.of, this, reason),
+        isOlder: (cameAt) => this.read?.isOlder(cameAt) === true,
+        tooOld: (asOf) => this.tellTooOld(asOf)
       }),
       (found) => this.found(found)
     )
@@ -202,6 +239,7 @@ class LogicalCall implements Fallback.Request, Sent {
     this.noteCache(found)
     if (found.kind === "failed") return this.degraded(found.failure)
     const { asOf, cameAt, kind, stale, value } = found
+    this.shownAt = asOf
     this.read?.shown(asOf, cameAt)
     if (kind === "permanent") {
       this.tell("permanent")
@@ -218,6 +256,14 @@ class LogicalCall implements Fallback.Request, Sent {
     })
   }
 
+  private tellTooOld(asOf: number): void {
+    const { bus, downstream, method } = this.of.row
+    if (!bus.active) return
+    const at = this.clock.currentTimeMillisUnsafe()
+    const behindMillis = this.read?.behindMillis(asOf, at) ?? 0
+    bus.emit({ _tag: "ReadTooOld", at, downstream, method, step: "cache", behindMillis, reason: "AGED_BELOW" })
+  }
+
   /** For the edge, which tells what caches did. */
   private noteCache(found: Found): void {
     const journal = this.fiber.getRef(Journal)
@@ -227,12 +273,12 @@ class LogicalCall implements Fallback.Request, Sent {
       journal.addCacheUse({ downstream, method, status: "miss" })
       return
     }
-    const { asOf, from, stale, ttlMillis } = found
+    const { asOf, belowMillis, from, stale, ttlMillis } = found
     journal.addCacheUse({
       downstream,
       method,
       status: stale?.on === "error" ? "stale-if-error" : from === "load" ? "miss" : from,
-      ...(from === "hit" ? { ageMillis: Math.max(0, this.now - asOf) } : {}),
+      ...(from === "hit" || belowMillis !== undefined ? { ageMillis: Math.max(0, this.now - asOf) } : {}),
       ...(ttlMillis === undefined ? {} : { ttlMillis }),
       ...(stale === undefined ? {} : { reason: stale.reason })
     })
@@ -253,6 +299,7 @@ class LogicalCall implements Fallback.Request, Sent {
     if (result._tag === "Success") {
       this.answered(result.success)
       this.tell("answered")
+      this.shownAt = this.startedAt
       this.read?.shown(this.startedAt, this.now)
       const answer = Effect.succeed(method.onOutage === "fail" ? result.success : this.live(result.success))
       return writes === undefined ? answer : Effect.andThen(this.written(writes, result.success), answer)
@@ -260,6 +307,7 @@ class LogicalCall implements Fallback.Request, Sent {
     const failure = fromFinal(row, method, this, result.failure)
     if (failure !== undefined) return this.failed(failure)
     this.finally()
+    this.shownAt = this.startedAt
     // A final word is something that the session was shown: what was there before it must not come back.
     this.read?.shown(this.startedAt, this.now)
     this.tell("permanent")
@@ -274,7 +322,7 @@ class LogicalCall implements Fallback.Request, Sent {
   /** The downstream has confirmed: what is cached of it follows, before its caller goes on. */
   private written(writes: Exclude<MethodOf["writes"], undefined>, answer: unknown): Effect.Effect<void> {
     const { caches, row } = this.of
-    return Effect.suspend(() => caches.write(writes(this.payload, answer), this.startedAt)).pipe(
+    return Effect.suspend(() => caches.write(writes(this.payload, answer), this.startedAt, this.said)).pipe(
       Effect.uninterruptible,
       Effect.catchCause((cause) =>
         Effect.logError(`what ${row.downstream}/${row.method} writes to the caches ended with a defect`, cause)
@@ -312,7 +360,12 @@ class LogicalCall implements Fallback.Request, Sent {
       return Effect.fail(failure)
     }
     return degrade(row, steps, this, failure, observations, this.read).pipe(
-      Effect.tap(() => Effect.sync(() => this.tell("degraded"))),
+      Effect.tap(({ asOf }) =>
+        Effect.sync(() => {
+          this.shownAt = asOf
+          this.tell("degraded")
+        })
+      ),
       Effect.tapError(() => Effect.sync(() => this.tell("unavailable")))
     )
   }
@@ -351,12 +404,22 @@ class LogicalCall implements Fallback.Request, Sent {
   }
 }
 
-/** The caller's own time is over before the load that he waits for. */
-const spent = ({ method, row }: MethodOf, sent: Sent): Unavailable => {
-  const refused = Refused.make({ policy: "cache", reason: "DEADLINE_EXCEEDED", deadlineLeftMillis: 0 })
+/** The cache has no answer for this caller: his own time is over, or what there is will not do. */
+const refused = ({ method, row }: MethodOf, sent: Sent, reason: Refusal): Unavailable => {
+  const left = reason === "DEADLINE_EXCEEDED" ? { deadlineLeftMillis: 0 } : {}
+  const refused = Refused.make({ policy: "cache", reason, ...left })
   const failure = fromFinal(row, method, sent, refused)
   if (failure === undefined) throw new Error("a refusal is no word of the downstream's")
   return failure
+}
+
+/** Nothing where the payload has no text form. */
+const keyOf = (request: Fallback.Request): string | undefined => {
+  try {
+    return request.key()
+  } catch {
+    return undefined
+  }
 }
 
 /** What a fallback remembers must not break an answer that is good without it. */

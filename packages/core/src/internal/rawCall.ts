@@ -4,15 +4,18 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Contract from "../Contract.ts"
 import { ContractViolation, isContractViolation } from "../ContractViolation.ts"
+import { Heard, type Listener, type Said } from "../cache/said.ts"
 import type { Row } from "../Policy.ts"
 import { Refused } from "../Refused.ts"
 import { TimedOut } from "../TimedOut.ts"
+import { strictest } from "./cache/limits.ts"
 import * as hints from "./hints.ts"
 import * as leaves from "./leaf.ts"
 import type { AnyCall } from "./passage.ts"
@@ -30,6 +33,8 @@ export interface Sent {
   unknown: number
   /** How many attempts went out at all; a transport that refuses sends nothing. */
   attempts: number
+  /** Who hears what the downstream says of keeping the answer, where somebody keeps it. */
+  readonly heard: Listener | undefined
 }
 
 /** What the errors of one method mean. */
@@ -42,6 +47,11 @@ export class Classifier {
     this.row = row
     this.isPermanent = Schema.is(method.permanent)
     this.isTransient = Schema.is(method.transient)
+  }
+
+  /** Whether an error of the transport is the downstream's declared final word. */
+  isFinalWord(error: unknown): boolean {
+    return !(error instanceof Refused) && this.isPermanent(error)
   }
 
   answered(value: unknown, sent: Sent): AnyCall {
@@ -113,17 +123,70 @@ export const openRaw = (
   } catch (defect) {
     opened = Effect.die(defect)
   }
-  if (opened instanceof leaves.Leaf) return new TransportLeaf(classifier, opened, sent)
-  return Effect.matchCauseEffect(opened, {
-    onSuccess: (value) => classifier.answered(value, sent),
+  const hearing = sent.heard === undefined ? undefined : new Hearing(sent.heard)
+  if (opened instanceof leaves.Leaf) return new TransportLeaf(classifier, opened, sent, hearing)
+  const ended = Effect.matchCauseEffect(opened, {
+    onSuccess: (value) => {
+      hearing?.passOn()
+      return classifier.answered(value, sent)
+    },
     // Not run where the caller is interrupted.
-    onFailure: (cause) => classified(classifier, cause, sent)
+    onFailure: (cause) => classified(classifier, cause, sent, hearing)
   })
+  return hearing === undefined ? ended : Effect.provideService(ended, Heard, hearing.listener)
 }
 
-const classified = (classifier: Classifier, cause: Cause.Cause<unknown>, sent: Sent): AnyCall => {
+/** What one attempt was told: it counts only where that attempt ends with a word of the downstream's. */
+class Hearing {
+  private readonly to: Listener
+  private said: Said | undefined = undefined
+
+  constructor(to: Listener) {
+    this.to = to
+  }
+
+  readonly listener: Listener = (said) => {
+    this.said = strictest(this.said, said)
+  }
+
+  passOn(): void {
+    if (this.said !== undefined) this.to(this.said)
+  }
+}
+
+/** What a leaf is told, with a listener in its context. */
+class HearingRun implements leaves.Run {
+  readonly context: Context.Context<never>
+  private readonly of: leaves.Run
+
+  constructor(of: leaves.Run, listener: Listener) {
+    this.of = of
+    this.context = Context.add(of.context, Heard, listener)
+  }
+
+  get signal(): AbortSignal {
+    return this.of.signal
+  }
+
+  get deadlineAt(): number {
+    return this.of.deadlineAt
+  }
+
+  get attempt(): number {
+    return this.of.attempt
+  }
+}
+
+const classified = (
+  classifier: Classifier,
+  cause: Cause.Cause<unknown>,
+  sent: Sent,
+  hearing: Hearing | undefined
+): AnyCall => {
   const failure = cause.reasons.find((reason) => reason._tag === "Fail")
-  return failure === undefined ? classifier.broken(cause) : classifier.failed(failure.error, sent)
+  if (failure === undefined) return classifier.broken(cause)
+  if (hearing !== undefined && classifier.isFinalWord(failure.error)) hearing.passOn()
+  return classifier.failed(failure.error, sent)
 }
 
 /** A transport's leaf whose outcome is classified. */
@@ -131,16 +194,18 @@ class TransportLeaf extends leaves.Leaf<Result.Result<unknown, unknown>, unknown
   private readonly classifier: Classifier
   private readonly leaf: leaves.Leaf<unknown, unknown>
   private readonly sent: Sent
+  private readonly hearing: Hearing | undefined
 
-  constructor(classifier: Classifier, leaf: leaves.Leaf<unknown, unknown>, sent: Sent) {
+  constructor(classifier: Classifier, leaf: leaves.Leaf<unknown, unknown>, sent: Sent, hearing: Hearing | undefined) {
     super()
     this.classifier = classifier
     this.leaf = leaf
     this.sent = sent
+    this.hearing = hearing
   }
 
   run(of: leaves.Run): Promise<unknown> {
-    return this.leaf.run(of)
+    return this.leaf.run(this.hearing === undefined ? of : new HearingRun(of, this.hearing.listener))
   }
 
   onValue(value: unknown): AnyCall {
@@ -154,8 +219,8 @@ class TransportLeaf extends leaves.Leaf<Result.Result<unknown, unknown>, unknown
   private outcome(of: Effect.Effect<unknown, unknown>): AnyCall {
     // A leaf's outcomes are there at once: `Leaf.make` makes nothing else.
     const exit = Exit.isExit(of) ? of : Exit.die("a leaf must end with an exit")
-    return exit._tag === "Success"
-      ? this.classifier.answered(exit.value, this.sent)
-      : classified(this.classifier, exit.cause, this.sent)
+    if (exit._tag === "Failure") return classified(this.classifier, exit.cause, this.sent, this.hearing)
+    this.hearing?.passOn()
+    return this.classifier.answered(exit.value, this.sent)
   }
 }

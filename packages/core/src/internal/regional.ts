@@ -16,6 +16,7 @@ import type * as Scope from "effect/Scope"
 import { Attempt } from "../Attempt.ts"
 import type * as Contract from "../Contract.ts"
 import { isContractViolation } from "../ContractViolation.ts"
+import * as Said from "../cache/said.ts"
 import { Deadline } from "../Deadline.ts"
 import { Journal } from "../Journal.ts"
 import type { Interceptor, Row } from "../Policy.ts"
@@ -111,7 +112,7 @@ const look = ({ scope }: Regional, place: Place, payload: unknown): Effect.Effec
     place.seenAt.last = startedAt
     return Effect.asVoid(
       Effect.forkIn(
-        Effect.matchEffect(place.intercept(callOf(place, payload, unsent())), {
+        Effect.matchEffect(place.intercept(callOf(place, payload, unsent(undefined))), {
           onSuccess: (result) =>
             Effect.map(Clock.currentTimeMillis, (now) => void noted(place, result, startedAt, now)),
           onFailure: (error) =>
@@ -123,7 +124,8 @@ const look = ({ scope }: Regional, place: Place, payload: unknown): Effect.Effec
           Effect.provideService(Attempt, 0),
           Effect.provideService(Looking, true),
           Effect.provideService(Journal, undefined),
-          Effect.provideService(Heard, undefined)
+          Effect.provideService(Heard, undefined),
+          Effect.provideService(Said.Heard, undefined)
         ),
         scope
       )
@@ -139,7 +141,7 @@ const callOf = (place: Place, payload: unknown, sent: Sent) => {
   )
 }
 
-const unsent = (): Sent => ({ unknown: 0, attempts: 0 })
+const unsent = (heard: Said.Listener | undefined): Sent => ({ unknown: 0, attempts: 0, heard })
 
 /** What a refusal says of the caller's request or of its time: another region would say the same. */
 const isCallers = ({ reason }: Refused): boolean => reason === "DEADLINE_EXCEEDED" || reason === "UNSENDABLE_REQUEST"
@@ -190,7 +192,7 @@ class Asking {
     // Before it is sent: who goes away meanwhile leaves an outcome that nobody knows.
     if (key !== undefined) homes?.sent(key, place.region)
     place.seenAt.last = startedAt
-    const sent = unsent()
+    const sent = unsent(this.fiber.getRef(Said.Heard))
     const left = new Left()
     const call = Effect.provideService(place.intercept(callOf(place, this.payload, sent)), Left.Current, left)
     return Effect.matchEffect(

@@ -113,6 +113,7 @@ const rowOfCache = (id: string, row: Policy.Row, method: Contract.Method): Cache
   return {
     row,
     prefix: `${id}/${row.method} `,
+    ownersOnly: method.scope === "principal",
     encode: ({ kind, value }) => canonical(encodes[kind](value)),
     decode: (kind, text) => decodes[kind](text === "undefined" ? undefined : JSON.parse(text))
   }

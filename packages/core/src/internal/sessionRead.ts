@@ -25,6 +25,12 @@ export class SessionRead {
     return mayFollow(this.own, at.begunAt, at.cameAt) && mayFollow(this.carried?.of(this.key), at.begunAt, at.cameAt)
   }
 
+  /** Whether an answer that was read at `cameAt` at the latest was certainly read before what the session was shown. */
+  isOlder(cameAt: number): boolean {
+    const before = (mark: Mark | undefined) => mark?.begunAt !== undefined && Math.ceil(cameAt) < mark.begunAt
+    return before(this.own) || before(this.carried?.of(this.key))
+  }
+
   /** How much older an answer may be that may not be shown, in milliseconds. A mark of a time to come counts as now. */
   behindMillis(begunAt: number, now: number): number {
     const mark = Math.max(this.own?.cameAt ?? 0, this.carried?.of(this.key)?.cameAt ?? 0)

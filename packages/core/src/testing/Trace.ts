@@ -127,6 +127,29 @@ export interface Told {
 }
 
 /**
+ * One call of a method with monotonic reads for a session that has a name, and as of when
+ * what it was shown was true.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Read {
+  readonly nth: number
+  readonly request: number
+  readonly downstream: string
+  readonly method: string
+  readonly session: string
+  /** What was asked for: of which method, whose, and with which payload. */
+  readonly key: string
+  readonly at: number
+  endedAt: number | undefined
+  /** The place of its end among everything that was written down. */
+  endedNth: number | undefined
+  /** Milliseconds since the start of the run; nothing where no answer was shown, or one that does not say. */
+  asOf: number | undefined
+}
+
+/**
  * One policy of one row, as it is when the run is over.
  *
  * @category models
@@ -183,6 +206,7 @@ export interface Trace {
   readonly requests: ReadonlyArray<Request>
   readonly attempts: ReadonlyArray<Attempt>
   readonly signals: ReadonlyArray<Told>
+  readonly reads: ReadonlyArray<Read>
   readonly policies: ReadonlyArray<LivePolicy>
   readonly methods: ReadonlyArray<Method>
   /** When the last fault was over, with its fading. */
@@ -232,6 +256,10 @@ export const lines = (trace: Trace): ReadonlyArray<string> => {
   }
   for (const of of trace.signals)
     all.push({ at: of.at, nth: of.nth, text: `signal in ${of.request} ${signalText(of)}` })
+  for (const of of trace.reads) {
+    const what = `read in ${of.request} of ${of.session} ${of.key}`
+    all.push({ at: of.at, nth: of.nth, text: `${what}: ${rounded(of.asOf)} ${rounded(of.endedAt)}` })
+  }
   all.sort((a, b) => a.nth - b.nth)
   return [
     ...all.map(({ at, text }) => `${rounded(at)} ${text}`),

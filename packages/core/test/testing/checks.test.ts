@@ -84,6 +84,7 @@ const quiet: Trace.Trace = {
   requests: [request()],
   attempts: [attempt()],
   signals: [ended("answered")],
+  reads: [],
   policies: [],
   methods: [method()],
   faultsEndAt: 0,
@@ -93,6 +94,23 @@ const quiet: Trace.Trace = {
   uncontrolled: [],
   failure: undefined
 }
+
+const read = (of: Partial<Trace.Read> = {}): Trace.Read => ({
+  ...row,
+  nth: 1,
+  request: 0,
+  session: "one",
+  key: "a",
+  at: 1,
+  endedAt: 5,
+  endedNth: 5,
+  asOf: 4,
+  ...of
+})
+
+/** Another of the same session, after the first has ended. */
+const later = (of: Partial<Trace.Read> = {}): Trace.Read =>
+  read({ nth: 6, at: 6, endedAt: 8, endedNth: 8, asOf: 3, ...of })
 
 const times = <A>(count: number, of: (nth: number) => A): ReadonlyArray<A> =>
   Array.from({ length: count }, (_, n) => of(n))
@@ -174,6 +192,7 @@ const broken: Readonly<Record<string, Partial<Trace.Trace>>> = {
     methods: [method({ freshMaxMillis: 1000, staleMaxMillis: 1000 })],
     signals: [ended("answered"), told(9, 150, cached(10))]
   },
+  "a session is never shown anything older than before": { reads: [read(), later()] },
   "a method that fails closed has no fallback": {
     methods: [method({ onOutage: "fail" })],
     signals: [ended("degraded")]
@@ -198,6 +217,35 @@ describe("the rules of a campaign", () => {
 
   it.each(Object.entries(broken))("%s", (rule, of) => {
     assert.deepEqual(brokenRules({ ...quiet, ...of }), [rule])
+  })
+})
+
+describe("what a session is shown", () => {
+  const rule = "a session is never shown anything older than before"
+  const of = (reads: ReadonlyArray<Trace.Read>, plan: Trace.Trace["plan"] = quiet.plan) =>
+    brokenRules({ ...quiet, plan, reads })
+
+  it("may be as old as before, and newer", () => {
+    assert.deepEqual(of([read(), later({ asOf: 4 }), later({ nth: 9, endedNth: 10, asOf: 7 })]), [])
+  })
+
+  it("is judged for each session and each key alone", () => {
+    assert.deepEqual(of([read(), later({ session: "two" }), later({ key: "b" })]), [])
+  })
+
+  it("is not judged where it does not say its time, nor by what overlaps", () => {
+    assert.deepEqual(of([read(), later({ asOf: undefined })]), [])
+    assert.deepEqual(of([read(), later({ nth: 4 })]), [])
+    assert.deepEqual(of([read({ endedNth: undefined }), later()]), [])
+  })
+
+  it("is compared with the latest of all that was shown, whatever came between", () => {
+    assert.deepEqual(of([read(), later({ asOf: undefined }), later({ nth: 9, endedNth: 10 })]), [rule])
+  })
+
+  it("cannot be told where a clock was set", () => {
+    const set = { kind: "clockJump", from: 1, byMillis: -5 } as const
+    assert.deepEqual(of([read(), later()], { faults: [], disturbances: [set] }), [])
   })
 })
 

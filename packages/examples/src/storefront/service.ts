@@ -17,6 +17,7 @@ import { StorefrontApi } from "./api.ts"
 import * as budgets from "./budgets.ts"
 import * as clients from "./clients.ts"
 import * as handlers from "./handlers.ts"
+import * as liveCallers from "./liveCallers.ts"
 import * as Orders from "./Orders.ts"
 import * as quotas from "./quotas.ts"
 import * as rings from "./rings.ts"
@@ -50,19 +51,24 @@ const HealthRoutes = Layer.unwrap(
   Effect.map(clients.checks, (checks) => Health.layer({ serviceId: "storefront", checks }))
 )
 
-const publicRoutes = Layer.mergeAll(
-  HttpApiBuilder.layer(StorefrontApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers.layer)),
-  // Its default fonts would come from another site.
-  HttpApiScalar.layer(StorefrontApi, { path: "/docs", scalar: { withDefaultFonts: false } }).pipe(
-    LoadShedding.priority("sheddable")
-  ),
-  HealthRoutes,
-  Edge.layer({ deadline: budgets.deadline, requestMaxBytes: 65_536 })
-).pipe(
-  Layer.provide(LoadShedding.layer({ routes: LoadShedding.endpoints(StorefrontApi) })),
-  Layer.provide(RateLimits.layer(quotas.limits)),
-  Layer.provide(Modes.layer())
-)
+const publicRoutes = (settings: Settings) =>
+  Layer.mergeAll(
+    HttpApiBuilder.layer(StorefrontApi, { openapiPath: "/openapi.json" }).pipe(Layer.provide(handlers.layer)),
+    // Its default fonts would come from another site.
+    HttpApiScalar.layer(StorefrontApi, { path: "/docs", scalar: { withDefaultFonts: false } }).pipe(
+      LoadShedding.priority("sheddable")
+    ),
+    HealthRoutes,
+    Edge.layer({
+      deadline: budgets.deadline,
+      requestMaxBytes: 65_536,
+      callerCaching: liveCallers.callers(settings)
+    })
+  ).pipe(
+    Layer.provide(LoadShedding.layer({ routes: LoadShedding.endpoints(StorefrontApi) })),
+    Layer.provide(RateLimits.layer(quotas.limits)),
+    Layer.provide(Modes.layer())
+  )
 
 /** What the shop as a whole can do, observed or as an operator says. */
 const Mode = Layer.unwrap(
@@ -90,7 +96,7 @@ export const layerOn = (settings: Settings, onUp: (bound: Settings) => void) =>
   Layer.suspend(() => {
     let { port, adminPort } = settings
     const servers = Layer.mergeAll(
-      Server.serve(publicRoutes, {
+      Server.serve(publicRoutes(settings), {
         port: settings.port,
         portVariable: "PORT",
         onListening: (bound) => {

@@ -14,6 +14,8 @@ export interface Settings {
   readonly adminPort: number
   readonly adminHost: string
   readonly adminToken: Redacted.Redacted | undefined
+  /** Whose requests past the caches are heard; nobody's without one. */
+  readonly liveToken?: Redacted.Redacted | undefined
   readonly downstreamPort: number
   readonly dataDir: string
   /** The file of the policies' settings; it need not exist. */
@@ -38,6 +40,7 @@ export const fromEnvironment = (env: NodeJS.ProcessEnv): Effect.Effect<Settings,
     adminPort: port(env, "ADMIN_PORT", 4001),
     adminHost: Effect.succeed(env["ADMIN_HOST"] || "127.0.0.1"),
     adminToken: Effect.succeed(env["ADMIN_TOKEN"] ? Redacted.make(env["ADMIN_TOKEN"]) : undefined),
+    liveToken: Effect.succeed(env["LIVE_TOKEN"] ? Redacted.make(env["LIVE_TOKEN"]) : undefined),
     // Six downstreams listen from here up.
     downstreamPort: port(env, "DOWNSTREAM_PORT", 4100, 65_500),
     dataDir: Effect.succeed(env["DATA_DIR"] || ".data"),

@@ -1,18 +1,13 @@
 /** Who may use the admin API: who bears the token, or who is on this machine and no web page of another site. */
-import { createHash, timingSafeEqual } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import * as Problem from "../Problem.ts"
+import { sameText } from "./sameText.ts"
 
 /** Whether a host is reached from this machine only. */
 export const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
-
-const digest = (text: string) => createHash("sha256").update(text).digest()
-
-/** Takes as long wherever the two differ. */
-const same = (given: string, token: string) => timingSafeEqual(digest(given), digest(token))
 
 const withoutPort = (host: string) => host.replace(/:\d+$/, "")
 
@@ -23,7 +18,7 @@ const problemOf = (
 ): Problem.Problem | undefined => {
   if (token !== "") {
     const given = /^Bearer +(.+)$/i.exec(headers["authorization"] ?? "")?.[1] ?? ""
-    return same(given, token)
+    return sameText(given, token)
       ? undefined
       : Problem.make({
           status: 401,

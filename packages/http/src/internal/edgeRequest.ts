@@ -6,7 +6,7 @@
  * writes the answer on the socket and interrupts that fiber; two fibers and a timer
  * for a race would cost more than all the rest of the edge.
  */
-import { Deadline, Journal, ReadMarks } from "@failsoft/core"
+import { Cache, Deadline, Journal, ReadMarks } from "@failsoft/core"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -40,6 +40,8 @@ export interface Limits {
   readonly maxSize: typeof HttpIncomingMessage.MaxBodySize.Service
   /** The most read marks that a client carries, 0 for none. */
   readonly readMarksMax: number
+  /** Who gets what he says of caches, if anybody. */
+  readonly callers: Caching.Callers | undefined
   readonly alarms: Deadline.Alarms
   readonly drain: DrainSwitch
   /** What those who stand before the edge tell on a response at this time. */
@@ -60,6 +62,8 @@ export class EdgeRequest implements Deadline.Alarm {
   private millis = 0
   /** What the client's session was shown, where it says so. */
   private marks: ReadMarks.CarriedMarks | undefined = undefined
+  /** What the client wants of caches. */
+  private demand: Cache.Demand = "any"
   /** What was answered when its time was over. */
   private early: Response | undefined = undefined
 
@@ -89,6 +93,7 @@ export class EdgeRequest implements Deadline.Alarm {
       )
     )
     this.takeMarks()
+    this.takeDemand()
     this.limits.alarms.add(this, this.fiber, now, this.millis)
     return Effect.matchCauseEffect(app, {
       onSuccess: this.onSuccess,
@@ -99,6 +104,10 @@ export class EdgeRequest implements Deadline.Alarm {
   /** The answer of the routes, with what degraded in it. */
   readonly onSuccess = (response: Response): Effect.Effect<Response> => {
     this.limits.alarms.remove(this)
+    // What was not known stays unsaid, whatever a fallback or the handler has put in its place.
+    if (this.demand === "cached" && this.journal.cacheUses().some(({ status }) => status !== "hit")) {
+      return Effect.map(Problem.toResponse(notCached), (of) => this.labelled(of))
+    }
     return response.status >= 400
       ? Effect.map(withProblemBody(response), (of) => this.labelled(of))
       : Effect.succeed(this.labelled(response))
@@ -135,6 +144,26 @@ export class EdgeRequest implements Deadline.Alarm {
     this.fiber.setContext(Context.add(this.fiber.context, ReadMarks.Carried, this.marks))
   }
 
+  private takeDemand(): void {
+    const { callers } = this.limits
+    const { headers, method } = this.request
+    if (callers === undefined || (method !== "GET" && method !== "HEAD")) return
+    if (headers["cache-control"] === undefined && headers["pragma"] === undefined) return
+    const demand = Caching.demandOf(headers)
+    if (demand === "any" || (demand === "live" && !this.trusted(callers))) return
+    this.demand = demand
+    this.fiber.setContext(Context.add(this.fiber.context, Cache.Demand, demand))
+  }
+
+  /** A predicate of the user's own must not cost the answer. */
+  private trusted(callers: Caching.Callers): boolean {
+    try {
+      return callers.live(this.request)
+    } catch {
+      return false
+    }
+  }
+
   private labelled(response: Response): Response {
     const { drain } = this.limits
     const degraded = this.journal.entries()
@@ -166,6 +195,12 @@ export class EdgeRequest implements Deadline.Alarm {
   }
 }
 
+const notCached = Problem.make({
+  status: 504,
+  title: "Not cached",
+  reason: "NOT_CACHED",
+  detail: "the request wants what is cached, and not all of it is"
+})
 /** The headers of an answer that is made for one client's marks: nobody else may be given it, nor its marks. */
 const ownOf = (marks: ReadMarks.CarriedMarks, headers: Readonly<Record<string, string | undefined>>) => {
   const field = readMarkField.write(marks)

@@ -3,7 +3,7 @@
  * an abort signal, so that a stack needs no fiber for an attempt.
  */
 import type { Dispatcher } from "@effect/platform-node/NodeHttpClient"
-import { type Contract, Leaf, Quota, Refused, Transient } from "@failsoft/core"
+import { Cache, type Contract, Leaf, Quota, Refused, Transient } from "@failsoft/core"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,6 +13,7 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpTraceContext from "effect/http/HttpTraceContext"
 import * as Schema from "effect/Schema"
 import * as Tracer from "effect/Tracer"
+import { tellSaid } from "./cacheFields.ts"
 import { errorOf, json, type Meaning, violation } from "./httpOutcome.ts"
 import { tellQuota } from "./quotaFields.ts"
 import { classify } from "./transportCause.ts"
@@ -131,6 +132,8 @@ export const undiciCall = (
     if (heard !== undefined) {
       tellQuota(heard, plain(response.headers), status, clock.currentTimeMillisUnsafe())
     }
+    const keeps = Context.get(of.context, Cache.Heard)
+    if (keeps !== undefined) tellSaid(keeps, plain(response.headers))
     const good = status >= 200 && status < 300
     const text = await boundedText(response, limitBytes)
     if (good && text === undefined) {

@@ -1,11 +1,14 @@
 /** What a cache holds: answers and final words, with their times. */
 import type { Row } from "../../Policy.ts"
+import type { Limits } from "./limits.ts"
 
 /** What a cache knows of a row that it serves. */
 export interface CacheRow {
   readonly row: Row
   /** The beginning of the keys of its requests. */
   readonly prefix: string
+  /** Whether each of its answers belongs to one principal. */
+  readonly ownersOnly: boolean
   /** An outcome as JSON text; throws where there is none. */
   readonly encode: (outcome: Outcome) => string
   /** The same back; throws where the text does not fit the contract. */
@@ -28,6 +31,8 @@ export interface Entry extends Outcome {
   readonly cameAt: number
   /** Its share, 0 to 1, of the jitter that takes from its fresh lifetime. */
   readonly jitter: number
+  /** How the downstream has shortened its lifetimes. */
+  readonly limits: Limits | undefined
   readonly tags: ReadonlyArray<string>
   readonly bytes: number
   /** Why its last refresh failed, nothing since it did not. */
@@ -49,20 +54,27 @@ export interface Values {
 /** For what an entry may serve: as fresh, stale while it is refreshed, stale where that fails, nothing. */
 export type Use = "fresh" | "while-revalidate" | "if-error" | "expired"
 
-/** How long an entry counts as fresh, in milliseconds: the jitter only ever takes from it. */
-export const freshMillisOf = (entry: Pick<Entry, "kind" | "jitter">, of: Values): number =>
-  (entry.kind === "answer" ? of.freshMillis : of.negativeMillis) * (1 - of.jitter * entry.jitter)
+/** The shorter of two lifetimes, where the second is known. */
+const atMost = (own: number, said: number | undefined): number => (said === undefined ? own : Math.min(own, said))
+
+/** How long an entry counts as fresh, in milliseconds: the jitter only ever takes from it, also from what the downstream allows. */
+export const freshMillisOf = (entry: Pick<Entry, "kind" | "jitter" | "limits">, of: Values): number =>
+  atMost(entry.kind === "answer" ? of.freshMillis : of.negativeMillis, entry.limits?.freshMaxMillis) *
+  (1 - of.jitter * entry.jitter)
 
 /** What an entry may serve for at a time (lifetimes as in RFC 5861: those of staleness begin where freshness ends). */
-export const useOf = (entry: Pick<Entry, "kind" | "jitter" | "asOf">, of: Values, now: number): Use => {
+export const useOf = (entry: Pick<Entry, "kind" | "jitter" | "asOf" | "limits">, of: Values, now: number): Use => {
   const age = now - entry.asOf
   const fresh = freshMillisOf(entry, of)
   if (age >= 0 && age < fresh) return "fresh"
   if (entry.kind === "permanent") return "expired"
   // A clock that was set back: nobody knows how old it is, so it serves only where there is nothing else.
-  if (age < 0) return of.staleIfErrorMillis > 0 ? "if-error" : "expired"
-  if (age < fresh + of.staleWhileRevalidateMillis) return "while-revalidate"
-  return age < fresh + of.staleIfErrorMillis ? "if-error" : "expired"
+  const ifError = atMost(of.staleIfErrorMillis, entry.limits?.staleIfErrorMaxMillis)
+  if (age < 0) return ifError > 0 ? "if-error" : "expired"
+  if (age < fresh + atMost(of.staleWhileRevalidateMillis, entry.limits?.staleWhileRevalidateMaxMillis)) {
+    return "while-revalidate"
+  }
+  return age < fresh + ifError ? "if-error" : "expired"
 }
 
 /** The size of a text in UTF-8, without making it. */

@@ -1,5 +1,6 @@
 /** The caches of a built client, for those who invalidate and update by hand or after a write. */
 import * as Effect from "effect/Effect"
+import type { Said } from "../../cache/said.ts"
 import type * as Fallback from "../../Fallback.ts"
 import type { CacheRow } from "./entry.ts"
 import type { LivingCache } from "./living.ts"
@@ -39,12 +40,12 @@ export class Caches {
     return this.all((cache) => cache.invalidateAll())
   }
 
-  /** Does what a confirmed write says that began at this time; the durable level follows by itself. */
-  write(writes: ReadonlyArray<AnyWrite>, startedAt: number): Effect.Effect<void> {
-    return Effect.forEach(writes, (of) => this.one(of, startedAt), { discard: true })
+  /** Does what a confirmed write says that began at this time; the durable level follows by itself. `said` is of the answer to the write. */
+  write(writes: ReadonlyArray<AnyWrite>, startedAt: number, said: Said | undefined): Effect.Effect<void> {
+    return Effect.forEach(writes, (of) => this.one(of, startedAt, said), { discard: true })
   }
 
-  private one(of: AnyWrite, startedAt: number): Effect.Effect<void> {
+  private one(of: AnyWrite, startedAt: number, said: Said | undefined): Effect.Effect<void> {
     if (Array.isArray(of["tags"])) {
       const tags: ReadonlyArray<string> = of["tags"]
       return Effect.sync(() => {
@@ -56,7 +57,7 @@ export class Caches {
     const { cache, request, row } = cached
     return Effect.flatMap(request(of["payload"]), (asked) =>
       Effect.sync(() => {
-        if ("update" in of) cache.update(row, asked, of["answer"], startedAt, asked.now)
+        if ("update" in of) cache.update(row, asked, of["answer"], startedAt, asked.now, said)
         else cache.invalidate(asked)
       })
     )

@@ -12,6 +12,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type { Demand } from "../../Cache.ts"
+import type { Said } from "../../cache/said.ts"
 import { Deadline } from "../../Deadline.ts"
 import type * as Fallback from "../../Fallback.ts"
 import type { Facts } from "../../Policy.ts"
@@ -30,14 +31,15 @@ import {
   utf8Bytes,
   type Values
 } from "./entry.ts"
+import { ageOf, type Limits, limitsOf, longestMillis } from "./limits.ts"
 import type { Mirror } from "./mirror.ts"
 import { read, write } from "./record.ts"
 import { holdsSecret } from "./secrets.ts"
 import { Ticket } from "./ticket.ts"
 
-/** How a load ended. */
+/** How a load ended, and what the downstream said of keeping it. */
 export type Loaded =
-  | (Outcome & Pick<Entry, "asOf" | "cameAt">)
+  | (Outcome & Pick<Entry, "asOf" | "cameAt"> & { readonly said?: Said | undefined })
   | { readonly kind: "failed"; readonly failure: Unavailable }
 
 /** What a caller gets, and what the edge tells of it. */
@@ -46,6 +48,8 @@ export type Found =
       readonly asOf: number
       readonly cameAt: number
       readonly from: "hit" | "load" | "collapsed" | "bypass"
+      /** How old a loaded answer was on its arrival, in milliseconds: it comes from a cache below. */
+      readonly belowMillis?: number
       /** What is left of its fresh lifetime, in milliseconds. */
       readonly ttlMillis?: number
       /** Why it is stale; nothing while it counts as fresh. */
@@ -62,14 +66,25 @@ export interface Ask {
   readonly mayShow: (asOf: number, cameAt?: number) => boolean
   /** A load for the same request, in the fiber that runs it. */
   readonly load: Effect.Effect<Loaded>
-  /** Why there is no answer where the caller's own time is over. */
-  readonly spent: () => Unavailable
+  /** Why there is no answer: the caller's own time is over, or nothing that is known is good enough for him. */
+  readonly refuse: (reason: Refusal) => Unavailable
+  /** Whether what was read at that time at the latest is certainly older than what the session was shown. */
+  readonly isOlder: (cameAt: number) => boolean
+  /** What was loaded, as of that time, is older than what the session was shown. */
+  readonly tooOld: (asOf: number) => void
 }
+
+export type Refusal = "DEADLINE_EXCEEDED" | "NOT_CACHED" | "READ_TOO_OLD"
+
+/** What an entry gets from the load that brought it. */
+type As = Pick<Entry, "asOf" | "cameAt" | "jitter">
 
 /** What the code says of a cache beside its knobs. */
 export interface Rules {
   readonly tagsOf: (payload: unknown, value: unknown) => ReadonlyArray<string>
   readonly isNegative: (error: unknown) => boolean
+  /** Whether what the downstream says of keeping an answer binds. */
+  readonly obeyDownstream: boolean
 }
 
 /** A load under way. */
@@ -97,7 +112,7 @@ const tagsMax = 100
 const noTags: ReadonlyArray<string> = []
 
 export class LivingCache {
-  readonly counts = { hits: 0, staleHits: 0, misses: 0, collapsed: 0, dropped: 0, refreshesFailed: 0 }
+  readonly counts = { hits: 0, staleHits: 0, misses: 0, collapsed: 0, dropped: 0, forbidden: 0, refreshesFailed: 0 }
   private readonly values: Values
   private readonly rules: Rules
   private readonly mirror: Mirror | undefined
@@ -105,6 +120,8 @@ export class LivingCache {
   /** The loads that a caller may join, by key. */
   private readonly flights = new Map<string, Flight>()
   private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  /** Digests of keys whose last answer was for its caller only: nobody waits for another's load. */
+  private readonly alone = new Set<string>()
   /** All that is on its way in, also what nobody may join any more. */
   private readonly tickets = new Set<Ticket>()
 
@@ -134,21 +151,25 @@ export class LivingCache {
     return Effect.withFiber((fiber) => {
       const key = this.values.mode === "off" ? undefined : keyOf(ask.request)
       const now = nowOf(fiber)
-      if (key === undefined) return Effect.map(ask.load, (loaded) => found(loaded, "bypass"))
-      if (this.values.mode === "dark") return this.dark(ask, key, fiber, now)
+      if (key === undefined || this.values.mode !== "on") {
+        if (ask.demand === "cached") return Effect.succeed({ kind: "failed", failure: ask.refuse("NOT_CACHED") })
+        if (key !== undefined && this.values.mode === "dark") return this.dark(ask, key, fiber, now)
+        return Effect.map(ask.load, (loaded) => found(ask, loaded, "bypass"))
+      }
       const entry = ask.demand === "live" ? undefined : this.entries.use(key)
       const use = this.useFor(ask, entry, now)
       if (entry !== undefined && use === "fresh") return Effect.succeed(this.hit(ask, entry, now))
-      if (entry !== undefined && use === "while-revalidate" && ask.demand === "any") {
-        if (!this.flights.has(key)) this.begin(ask, key, fiber, now, true)
+      if (entry !== undefined && use === "while-revalidate" && (ask.demand === "any" || ask.demand === "cached")) {
+        if (ask.demand === "any" && !this.flights.has(key)) this.begin(ask, key, fiber, now, { background: true })
         return Effect.succeed(
           this.staleHit(ask, entry, now, { reason: entry.refreshFailed ?? "REVALIDATING", on: "revalidating" })
         )
       }
+      if (ask.demand === "cached") return Effect.succeed({ kind: "failed", failure: ask.refuse("NOT_CACHED") })
       // Who has no time left asks nobody.
       return fiber.getRef(Deadline) <= now
-        ? Effect.succeed(this.onFailure(ask, key, ask.spent(), now))
-        : this.join(ask, key, entry)
+        ? Effect.succeed(this.onFailure(ask, key, ask.refuse("DEADLINE_EXCEEDED"), now))
+        : this.join(ask, key, entry, this.isAlone(key))
     })
   }
 
@@ -179,11 +200,21 @@ export class LivingCache {
   }
 
   /** Puts the answer that a write confirmed in the place of what was known. */
-  update(row: CacheRow, request: Fallback.Request, value: unknown, asOf: number, now: number): void {
+  update(
+    row: CacheRow,
+    request: Fallback.Request,
+    value: unknown,
+    asOf: number,
+    now: number,
+    said: Said | undefined
+  ): void {
     const key = keyOf(request)
     if (key === undefined) return
     this.invalidateKey(key)
-    this.keep(row, request, key, { kind: "answer", value }, { asOf, cameAt: now, jitter: 0 }, now, undefined)
+    const as = { asOf: asOf - ageOf(said), cameAt: now - ageOf(said), jitter: 0 }
+    const limits = this.allowed(row, said, as, now)
+    if (limits === "forbidden") this.counts.forbidden++
+    else this.keep(row, request, key, { kind: "answer", value }, { ...as, limits }, now, undefined)
   }
 
   /** Forgets what is known for a request. */
@@ -255,15 +286,15 @@ export class LivingCache {
     }
   }
 
-  /** Waits for the load of a key, which is begun where there is none. */
-  private join(ask: Ask, key: string, entry: Entry | undefined): Effect.Effect<Found> {
+  /** Waits for the load of a key, which is begun where there is none; `alone` waits for nobody else's. */
+  private join(ask: Ask, key: string, entry: Entry | undefined, alone: boolean): Effect.Effect<Found> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiber((fiber) => {
         const now = nowOf(fiber)
-        const known = ask.demand === "live" ? undefined : this.flights.get(key)
+        const known = alone || ask.demand === "live" ? undefined : this.flights.get(key)
         // What was asked for before the session's last answer may be older than that.
         const running = known !== undefined && ask.mayShow(known.startedAt) ? known : undefined
-        const flight = running ?? this.begin(ask, key, fiber, now, false, known)
+        const flight = running ?? this.begin(ask, key, fiber, now, { background: false, known, alone })
         flight.waiters++
         this.counts[running === undefined ? "misses" : "collapsed"]++
         this.tell(ask.row, {
@@ -274,14 +305,48 @@ export class LivingCache {
         })
         return restore(waitFor(flight, ask, fiber, now)).pipe(
           Effect.onExit(() => Effect.sync(() => this.leave(flight))),
-          Effect.map((loaded) =>
-            loaded.kind === "failed"
-              ? this.onFailure(ask, key, loaded.failure, nowOf(fiber))
-              : found(loaded, running === undefined ? "load" : "collapsed")
-          )
+          Effect.flatMap((loaded) => {
+            // It belongs to who asked for it: the others each ask for themselves.
+            if (running !== undefined && this.isForOne(ask.row, loaded)) return restore(this.again(ask, key, entry))
+            const got = found(ask, loaded, running === undefined ? "load" : "collapsed")
+            return Effect.succeed(got.kind === "failed" ? this.onFailure(ask, key, got.failure, nowOf(fiber)) : got)
+          })
         )
       })
     )
+  }
+
+  /** A load of one's own, after that of another was not to be shared. */
+  private again(ask: Ask, key: string, entry: Entry | undefined): Effect.Effect<Found> {
+    return Effect.withFiber((fiber) => {
+      const now = nowOf(fiber)
+      return fiber.getRef(Deadline) <= now
+        ? Effect.succeed(this.onFailure(ask, key, ask.refuse("DEADLINE_EXCEEDED"), now))
+        : this.join(ask, key, entry, true)
+    })
+  }
+
+  private isAlone(key: string): boolean {
+    return this.alone.size > 0 && this.alone.has(digest(key))
+  }
+
+  private isForOne(row: CacheRow, loaded: Loaded): boolean {
+    return loaded.kind !== "failed" && this.limits(row, loaded.said) === "forbidden"
+  }
+
+  private limits(row: CacheRow, said: Said | undefined): Limits | undefined | "forbidden" {
+    return this.rules.obeyDownstream ? limitsOf(said, row.ownersOnly) : undefined
+  }
+
+  /** The same, and what can serve nobody after its arrival is not kept either. */
+  private allowed(
+    row: CacheRow,
+    said: Said | undefined,
+    { asOf }: Pick<As, "asOf">,
+    now: number
+  ): Limits | undefined | "forbidden" {
+    const limits = this.limits(row, said)
+    return limits === "forbidden" || now - asOf >= longestMillis(limits) ? "forbidden" : limits
   }
 
   private leave(flight: Flight): void {
@@ -316,8 +381,11 @@ export class LivingCache {
     key: string,
     fiber: Fiber.Fiber<unknown, unknown>,
     now: number,
-    background: boolean,
-    known?: Flight
+    {
+      alone = false,
+      background,
+      known
+    }: { readonly background: boolean; readonly known?: Flight | undefined; readonly alone?: boolean }
   ): Flight {
     const after = known?.second === true ? known : undefined
     const flight: Flight = {
@@ -331,7 +399,7 @@ export class LivingCache {
       waiters: 0,
       fiber: undefined
     }
-    this.flights.set(key, flight)
+    if (!alone) this.flights.set(key, flight)
     this.tickets.add(flight.ticket)
     const random = fiber.getRef(Random.Random)
     // It must not end with the time of the first who wanted it: the policies bound it.
@@ -375,13 +443,33 @@ export class LivingCache {
       this.counts.refreshesFailed++
       const entry = this.entries.get(key)
       if (entry !== undefined) entry.refreshFailed = loaded.failure.reason
-    } else if (loaded.kind === "answer" || (this.values.negativeMillis > 0 && this.isNegative(loaded.value))) {
-      const { asOf, cameAt } = loaded
-      this.keep(row, request, key, loaded, { asOf, cameAt, jitter }, now, ticket)
-    } else if (ticket.keeps(key, noTags)) {
-      const known = this.entries.get(key)
-      // The downstream's final word is newer than what is known.
-      if (known !== undefined && !isNewer(known, loaded, now)) this.forget(key)
+      return
+    }
+    this.noteAlone(key, this.isForOne(row, loaded))
+    const as = { asOf: loaded.asOf, cameAt: loaded.cameAt, jitter }
+    const kept = loaded.kind === "answer" || (this.values.negativeMillis > 0 && this.isNegative(loaded.value))
+    const limits = this.allowed(row, loaded.said, as, now)
+    if (kept && limits !== "forbidden") {
+      this.keep(row, request, key, loaded, { ...as, limits }, now, ticket)
+      return
+    }
+    if (kept) this.counts.forbidden++
+    if (!ticket.keeps(key, noTags)) return
+    const known = this.entries.get(key)
+    // What the downstream says now is newer than what is known, also where it must not be kept.
+    if (known !== undefined && !isNewer(known, as, now)) this.forget(key)
+  }
+
+  /** Bounded like the entries; who is forgotten waits for another's load once more. */
+  private noteAlone(key: string, alone: boolean): void {
+    if (!alone && this.alone.size === 0) return
+    const word = digest(key)
+    this.alone.delete(word)
+    if (!alone) return
+    this.alone.add(word)
+    for (const oldest of this.alone) {
+      if (this.alone.size <= this.values.entriesMax) break
+      this.alone.delete(oldest)
     }
   }
 
@@ -405,7 +493,7 @@ export class LivingCache {
     request: Fallback.Request,
     key: string,
     { kind, value }: Outcome,
-    as: Pick<Entry, "asOf" | "cameAt" | "jitter">,
+    as: As & Pick<Entry, "limits">,
     now: number,
     ticket: Ticket | undefined
   ): void {
@@ -433,7 +521,7 @@ export class LivingCache {
     request: Fallback.Request,
     key: string,
     outcome: Outcome,
-    as: Pick<Entry, "asOf" | "cameAt" | "jitter">
+    as: As & Pick<Entry, "limits">
   ): { readonly entry: Entry; readonly text: string } | "unencodable" | "too-large" | "too-many-tags" {
     try {
       const text = row.encode(outcome)
@@ -451,12 +539,13 @@ export class LivingCache {
     const record = read(text)
     if (record._tag === "None") return undefined
     const { key, asOf, cameAt = now, jitter, tags, kind } = record.value
+    const limits = this.rules.obeyDownstream ? record.value.limits : undefined
     if (!key.startsWith(row.prefix)) return "foreign"
     if (place({ row, key }) !== at) return undefined
     try {
       const value = row.decode(kind, record.value.text)
       const bytes = utf8Bytes(key) + utf8Bytes(record.value.text)
-      return { row, key, asOf, cameAt, jitter, tags, kind, value, bytes, refreshFailed: undefined }
+      return { row, key, asOf, cameAt, jitter, limits, tags, kind, value, bytes, refreshFailed: undefined }
     } catch {
       return undefined
     }
@@ -484,7 +573,7 @@ export class LivingCache {
           })
         }
         this.arrived(ask, key, loaded, this.chance(loaded, random), nowOf(fiber), ticket)
-        return found(loaded, "bypass")
+        return found(ask, loaded, "bypass")
       }),
       Effect.ensuring(Effect.sync(() => this.tickets.delete(ticket)))
     )
@@ -528,8 +617,20 @@ const keyOf = (request: Pick<Fallback.Request, "key">): string | undefined => {
   }
 }
 
-const found = (loaded: Loaded, from: "load" | "collapsed" | "bypass"): Found =>
-  loaded.kind === "failed" ? loaded : { ...loaded, from }
+/** Ages are told in whole seconds: what the session was shown may have been read so much earlier than was told. */
+const ageRoundingMillis = 1000
+
+/** What a caller gets of a load: nothing where a cache below gave what is older than his session was shown. */
+const found = (ask: Ask, loaded: Loaded, from: "load" | "collapsed" | "bypass"): Found => {
+  if (loaded.kind === "failed") return loaded
+  const { asOf, cameAt, kind, said, value } = loaded
+  const belowMillis = ageOf(said)
+  if (belowMillis > 0 && ask.isOlder(cameAt + ageRoundingMillis)) {
+    ask.tooOld(asOf)
+    return { kind: "failed", failure: ask.refuse("READ_TOO_OLD") }
+  }
+  return { kind, value, asOf, cameAt, from, ...(belowMillis > 0 ? { belowMillis } : {}) }
+}
 
 /** The end of a load, or the end of the caller's own time. */
 const waitFor = (
@@ -543,7 +644,7 @@ const waitFor = (
     ? Deferred.await(done)
     : Effect.timeoutOrElse(Deferred.await(done), {
         duration: Math.max(0, at - now),
-        orElse: () => Effect.sync((): Loaded => ({ kind: "failed", failure: ask.spent() }))
+        orElse: () => Effect.sync((): Loaded => ({ kind: "failed", failure: ask.refuse("DEADLINE_EXCEEDED") }))
       })
 }
 

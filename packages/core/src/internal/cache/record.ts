@@ -4,7 +4,8 @@ import type { Entry } from "./entry.ts"
 
 const Record = Schema.fromJsonString(
   Schema.Struct({
-    v: Schema.Literal(1),
+    // A reader of 1 knows no limits and must not take up what has some.
+    v: Schema.Literals([1, 2]),
     key: Schema.String,
     asOf: Schema.Finite,
     // Nothing in what was written before there was one.
@@ -12,7 +13,14 @@ const Record = Schema.fromJsonString(
     jitter: Schema.Finite,
     tags: Schema.Array(Schema.String),
     kind: Schema.Literals(["answer", "permanent"]),
-    text: Schema.String
+    text: Schema.String,
+    limits: Schema.optionalKey(
+      Schema.Struct({
+        freshMaxMillis: Schema.optionalKey(Schema.Finite),
+        staleWhileRevalidateMaxMillis: Schema.optionalKey(Schema.Finite),
+        staleIfErrorMaxMillis: Schema.optionalKey(Schema.Finite)
+      })
+    )
   })
 )
 
@@ -22,8 +30,8 @@ export type Record = typeof Record.Type
 const decode = Schema.decodeUnknownOption(Record)
 
 /** The text of an entry whose outcome is `text`. */
-export const write = ({ key, asOf, cameAt, jitter, tags, kind }: Entry, text: string): string =>
-  JSON.stringify({ v: 1, key, asOf, cameAt, jitter, tags, kind, text })
+export const write = ({ key, asOf, cameAt, jitter, tags, kind, limits }: Entry, text: string): string =>
+  JSON.stringify({ v: limits === undefined ? 1 : 2, key, asOf, cameAt, jitter, tags, kind, text, limits })
 
 /** The record in a text; nothing where it is none. */
 export const read = decode

@@ -2,6 +2,7 @@ import type { Check } from "../Check.ts"
 import * as budgets from "./budgets.ts"
 import * as calls from "./calls.ts"
 import * as leaks from "./leaks.ts"
+import * as reads from "./reads.ts"
 import * as requests from "./requests.ts"
 
 /**
@@ -30,6 +31,7 @@ export const standard: Readonly<Record<string, Check>> = {
   "a stale answer is not too old": requests.staleIsYoung,
   "a cached answer is not too old": requests.cacheIsYoung,
   "a cached answer is as old as it says": requests.cacheAgesAreTrue,
+  "a session is never shown anything older than before": reads.readsAreMonotonic,
   "a method that fails closed has no fallback": requests.failsClosed,
   "every permit is given back": leaks.permitsAreBack,
   "no fiber and no timer is left": leaks.nothingIsLeft

@@ -11,6 +11,7 @@ import type * as Contract from "../../Contract.ts"
 import { isContractViolation } from "../../ContractViolation.ts"
 import * as hints from "../../internal/hints.ts"
 import { Looking } from "../../internal/looking.ts"
+import type { Reading } from "../../internal/witness.ts"
 import type { RequestJournal } from "../../Journal.ts"
 import type { Instance } from "../../Policy.ts"
 import { Refused } from "../../Refused.ts"
@@ -33,6 +34,7 @@ export class Recorder {
   readonly requests: Array<Trace.Request> = []
   readonly attempts: Array<Trace.Attempt> = []
   readonly signals: Array<Trace.Told> = []
+  readonly reads: Array<Trace.Read> = []
   readonly rows: Array<RegisteredRow> = []
   private readonly breakers = new Map<string, Instance | null>()
   private readonly elapsed: () => number
@@ -47,6 +49,25 @@ export class Recorder {
     const fiber = Fiber.getCurrent()
     const request = fiber === undefined ? -1 : fiber.getRef(CurrentRequest)
     this.signals.push({ nth: this.nth++, at: this.elapsed(), request, signal })
+  }
+
+  /** A session reads; what is returned is told how old what it was shown is. */
+  read(request: number, reading: Reading): (ageMillis: number) => void {
+    const read: Trace.Read = {
+      ...reading,
+      nth: this.nth++,
+      request,
+      at: this.elapsed(),
+      endedAt: undefined,
+      endedNth: undefined,
+      asOf: undefined
+    }
+    if (this.reads.length < entriesMax) this.reads.push(read)
+    return (ageMillis) => {
+      read.endedAt = this.elapsed()
+      read.endedNth = this.nth++
+      read.asOf = read.endedAt - ageMillis
+    }
   }
 
   begun({ id }: Arrival, { name }: Traffic<never>): Trace.Request {

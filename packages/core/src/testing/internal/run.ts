@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { namesOf } from "../../Composition.ts"
 import type * as Contract from "../../Contract.ts"
 import { forkBeside } from "../../internal/fork.ts"
+import { Witness } from "../../internal/witness.ts"
 import * as Journal from "../../Journal.ts"
 import type { Facts } from "../../Policy.ts"
 import * as Settings from "../../Settings.ts"
@@ -78,6 +79,7 @@ export const run = (setup: Setup, of: Case): Trace.Trace => {
     requests: recorder.requests,
     attempts: recorder.attempts,
     signals: recorder.signals,
+    reads: recorder.reads,
     policies: world.policies,
     methods: world.methods,
     faultsEndAt: Player.endOf(of.plan),
@@ -272,6 +274,7 @@ class World {
       const context = services.pipe(
         Context.add(Journal.Journal, journal),
         Context.add(CurrentRequest, arrival.id),
+        Context.add(Witness, (reading) => this.recorder.read(arrival.id, reading)),
         Context.add(Random.Random, randomOf(seed, arrival.id))
       )
       const asked = Effect.suspend(() =>

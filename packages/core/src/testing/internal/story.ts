@@ -55,6 +55,17 @@ const attempted = (of: Trace.Attempt): ReadonlyArray<Line> => {
   ]
 }
 
+const readOf = (of: Trace.Read): ReadonlyArray<Line> =>
+  of.endedAt === undefined || of.endedNth === undefined || of.asOf === undefined
+    ? []
+    : [
+        {
+          nth: of.endedNth,
+          at: of.endedAt,
+          text: `${of.downstream}/${of.method} shows session ${of.session} what is of ${Math.round(of.asOf)} ms`
+        }
+      ]
+
 /** The story of a request. */
 export const text = (trace: Trace.Trace, id: number): string => {
   const request = trace.requests.find((of) => of.id === id)
@@ -62,6 +73,7 @@ export const text = (trace: Trace.Trace, id: number): string => {
   const lines: Array<Line> = [
     { nth: request.nth, at: request.at, text: `request ${id} comes: ${request.name}` },
     ...trace.attempts.filter((of) => of.request === id).flatMap(attempted),
+    ...trace.reads.filter((of) => of.request === id).flatMap(readOf),
     ...trace.signals.filter((of) => of.request === id).map(({ nth, at, signal }) => ({ nth, at, text: told(signal) }))
   ]
   const { endedAt, endedNth, outcome, quality, detail } = request
