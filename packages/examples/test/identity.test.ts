@@ -1,15 +1,20 @@
 /** The identity downstream: the tokens that it signs, and what it says of others. */
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from "jose"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
+import { Identity } from "../src/contracts/Identity.ts"
 import { JwkSet } from "../src/contracts/JwkSet.ts"
 import { audience, lifetimeSeconds } from "../src/contracts/SignedToken.ts"
 import * as identity from "../src/downstreams/identity.ts"
 import type { Downstream, Reply } from "../src/downstreams/Operation.ts"
+import { authenticateReader } from "../src/storefront/customer.ts"
+import { IdentityRing } from "../src/storefront/rings.ts"
+import { SigningKeys } from "../src/storefront/SigningKeys.ts"
 
 let folder = ""
 beforeEach(() => {
@@ -57,6 +62,24 @@ describe("identity", () => {
     assert.strictEqual(statSync(file).mode & 0o077, 0)
   })
 
+  it("keeps it for itself also where a file or a link was left in its way", async () => {
+    const left = join(folder, "identity-key.json.new")
+    const file = join(folder, "identity-key.json")
+    writeFileSync(left, "of a process that was killed")
+    chmodSync(left, 0o644)
+    identity.make(folder)
+    assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+
+    rmSync(file)
+    const elsewhere = join(folder, "elsewhere")
+    writeFileSync(elsewhere, "")
+    symlinkSync(elsewhere, left)
+    identity.make(folder)
+    assert.strictEqual(readFileSync(elsewhere, "utf8"), "")
+    assert.isFalse(lstatSync(file).isSymbolicLink())
+    assert.strictEqual(lstatSync(file).mode & 0o777, 0o600)
+  })
+
   it("knows its tokens, also after a restart, and the demo's", async () => {
     const token = await mint(identity.make(folder))
     const after = identity.make(folder)
@@ -78,10 +101,24 @@ describe("identity", () => {
     assert.strictEqual(kids.size, 5)
   })
 
-  it("refuses a login without a customer, or with a name that is too long", async () => {
+  it("refuses a login without a customer, or with a name that is too long or of other letters", async () => {
     const downstream = identity.make(folder)
-    for (const body of [undefined, {}, { customerId: "" }, { customerId: "c".repeat(65) }, { customerId: 7 }]) {
-      assert.strictEqual((await ask(downstream, "POST", "/tokens", body)).status, 400)
+    const names = ["", "c".repeat(65), 7, "漢".repeat(64), "\u0001".repeat(64), '"'.repeat(64), "carol\n", "é"]
+    for (const body of [undefined, {}, ...names.map((customerId) => ({ customerId }))]) {
+      assert.strictEqual((await ask(downstream, "POST", "/tokens", body)).status, 400, JSON.stringify(body))
+    }
+  })
+
+  it("signs no token that the storefront does not read", async () => {
+    const downstream = identity.make(folder)
+    const keys = await keysOf(downstream)
+    const signingKeys = Layer.succeed(SigningKeys, { forToken: () => Effect.succeed(keys) })
+    const never = Identity.transport({ verify: () => Effect.never, keys: () => Effect.never })
+    for (const customerId of ["c", "carol@example.com", "c".repeat(64), "+".repeat(64)]) {
+      const reader = authenticateReader(`Bearer ${await mint(downstream, customerId)}`).pipe(
+        Effect.provide(Layer.mergeAll(signingKeys, Layer.provide(IdentityRing, never)))
+      )
+      assert.strictEqual(await Effect.runPromise(reader), customerId)
     }
   })
 

@@ -13,7 +13,8 @@ const customers = new Map([
   ["demo-bob", "bob"]
 ])
 
-const CustomerId = Schema.NonEmptyString.check(Schema.isMaxLength(64))
+/** Of letters that take one byte each, so that no token is longer than the storefront reads. */
+const CustomerId = Schema.String.check(Schema.isPattern(/^[\w.@+-]{1,64}$/))
 
 const refused = problem(401, "INVALID_TOKEN", "nobody has this token")
 

@@ -1,6 +1,6 @@
 /** The key that identity signs with: made once, and kept where a restart finds it. */
 import { generateKeyPairSync, randomUUID } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Schema from "effect/Schema"
 
@@ -38,8 +38,10 @@ export const open = (folder: string | undefined): SigningKey => {
     }
   }
   const key = generate()
-  // Whole or not at all, and for nobody else to read.
-  writeFileSync(`${file}.new`, toText(key), { mode: 0o600 })
+  // Whole or not at all, and for nobody else to read. What somebody has left there would keep its
+  // mode, and a link would lead elsewhere: the file is always a new one.
+  rmSync(`${file}.new`, { force: true })
+  writeFileSync(`${file}.new`, toText(key), { flag: "wx", mode: 0o600 })
   renameSync(`${file}.new`, file)
   return key
 }
