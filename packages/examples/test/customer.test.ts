@@ -1,7 +1,9 @@
 /** Who a request is from, with tokens good and bad, while identity is well, down, or down for long. */
 import { assert, describe, it } from "@effect/vitest"
-import { Journal, Transient } from "@failsoft/core"
+import { Cache, Deadline, Journal, Transient } from "@failsoft/core"
 import { Problem } from "@failsoft/http"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -42,6 +44,8 @@ const good = await sign(first)
 const longLived = await sign(first, { exp: 1_000_000 })
 const forged = await sign(impostor, { exp: 1_000_000 })
 const ofSecond = await sign(second)
+const endless = await sign(first, { exp: 1e10 })
+const endlessOfSecond = await sign(second, { exp: 1e10 })
 
 interface World {
   keys: JwkSet["keys"]
@@ -50,6 +54,8 @@ interface World {
   slow?: boolean
   /** What was asked of it. */
   readonly asked: { verify: number; keys: number }
+  /** What the cache of its keys was used for. */
+  readonly uses: Array<string>
 }
 
 const down = new Transient.Transient({ cause: "connection_refused", applied: "no" })
@@ -74,7 +80,7 @@ const identity = (world: World) =>
 
 /** A storefront process with the ring that the shop has. */
 const shop = Effect.gen(function* () {
-  const world: World = { keys: [first.jwk], down: false, asked: { verify: 0, keys: 0 } }
+  const world: World = { keys: [first.jwk], down: false, asked: { verify: 0, keys: 0 }, uses: [] }
   const context = yield* Layer.build(
     SigningKeys.layer.pipe(Layer.provideMerge(Layer.fresh(IdentityRing)), Layer.provide(identity(world)))
   )
@@ -90,6 +96,7 @@ const shop = Effect.gen(function* () {
           onFailure: (error): unknown => (error instanceof Problem.Problem ? error.status : 503)
         })
       )
+      world.uses.push(...journal.cacheUses().map(({ status }) => status))
       return [said, ...journal.entries().map(({ downstream, quality }) => `${downstream} ${quality}`)]
     })
   /** The same with time that passes meanwhile: the retries of a dead identity wait. */
@@ -102,6 +109,7 @@ const shop = Effect.gen(function* () {
   const readNow = (token: string) => told(authenticateReader(`Bearer ${token}`))
   return {
     world,
+    forgetKeys: Cache.clear(Context.get(context, Identity)),
     readNow,
     read: (token: string) => inTime(readNow(token)),
     order: (token: string) => inTime(told(authenticate(`Bearer ${token}`)))
@@ -274,15 +282,75 @@ describe("a key that nobody knows", () => {
     })
   )
 
-  it.effect("is refused while identity is down, and identity is asked for it no more often", () =>
+  it.effect("is an outage while identity is down, which is asked for it once in 2 seconds, and known soon after", () =>
     Effect.gen(function* () {
-      const { read, world } = yield* shop
+      const { read, readNow, world } = yield* shop
       assert.deepEqual(yield* read(good), ["carol"])
       world.down = true
-      assert.deepEqual(yield* read(ofSecond), [401])
+      world.keys = [first.jwk, second.jwk]
       const { keys } = world.asked
-      for (let nth = 0; nth < 20; nth++) assert.deepEqual(yield* read(ofSecond), [401])
-      assert.strictEqual(world.asked.keys, keys)
+      assert.deepEqual(yield* read(ofSecond), [503])
+      // With the retries of the policies, in the first second of the two.
+      const once = world.asked.keys - keys
+      for (let nth = 0; nth < 20; nth++) assert.deepEqual(yield* readNow(ofSecond), [503])
+      assert.strictEqual(world.asked.keys - keys, once)
+      // Who is known stays known, and what is forged in the name of a key that is known stays forged.
+      assert.deepEqual(yield* read(good), ["carol"])
+      assert.deepEqual(yield* read(forged), [401])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepEqual(yield* read(ofSecond), [503])
+      assert.isAbove(world.asked.keys - keys, once)
+      world.down = false
+      assert.deepEqual(yield* readNow(ofSecond), [503])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepEqual(yield* readNow(ofSecond), ["carol"])
+    })
+  )
+
+  it.effect("does not bring back a key that identity has withdrawn since", () =>
+    Effect.gen(function* () {
+      const { forgetKeys, read, world } = yield* shop
+      assert.deepEqual(yield* read(good), ["carol"])
+      assert.deepEqual(yield* read(ofSecond), [401])
+      world.keys = [second.jwk]
+      // The answer to the question for the second key is still shared.
+      yield* forgetKeys
+      assert.deepEqual(yield* read(ofSecond), ["carol"])
+      assert.deepEqual(yield* read(good), [401])
+    })
+  )
+
+  it.effect("costs two calls at most, and the answer tells of one", () =>
+    Effect.gen(function* () {
+      const { read, world } = yield* shop
+      const uses = () => world.uses.splice(0)
+      assert.deepEqual(yield* read(longLived), ["carol"])
+      assert.deepEqual(uses(), ["miss"])
+      assert.deepEqual(yield* read(ofSecond), [401])
+      assert.deepEqual(uses(), ["hit", "miss"])
+      yield* TestClock.adjust("11 minutes")
+      world.down = true
+      assert.deepEqual(yield* read(ofSecond), [503, "identity stale"])
+      assert.deepEqual(uses(), ["stale-if-error", "miss"])
+      assert.deepEqual(yield* read(ofSecond), [503, "identity stale"])
+      assert.deepEqual(uses(), ["stale-if-error"])
+    })
+  )
+
+  it.effect("is asked for by one whose time is nearly over, and found for those who wait with him", () =>
+    Effect.gen(function* () {
+      const { read, readNow, world } = yield* shop
+      assert.deepEqual(yield* read(good), ["carol"])
+      world.keys = [first.jwk, second.jwk]
+      world.slow = true
+      const now = yield* Clock.currentTimeMillis
+      const hasty = yield* Effect.forkChild(Effect.provideService(readNow(ofSecond), Deadline.Deadline, now + 5))
+      yield* TestClock.adjust("1 millis")
+      const other = yield* Effect.forkChild(readNow(ofSecond))
+      yield* TestClock.adjust("1 second")
+      assert.deepEqual(yield* Fiber.join(other), ["carol"])
+      yield* Fiber.join(hasty)
+      assert.strictEqual(world.asked.keys, 2)
     })
   )
 
@@ -300,6 +368,78 @@ describe("a key that nobody knows", () => {
       assert.strictEqual(world.asked.keys, 2)
       for (let nth = 0; nth < 5; nth++) yield* read(ofSecond)
       assert.strictEqual(world.asked.keys, 2)
+    })
+  )
+})
+
+describe("where the clock is set back", () => {
+  const day = 24 * 3_600_000
+
+  it.effect("keys serve an outage no longer than ever", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(2 * day)
+      const { read, world } = yield* shop
+      assert.deepEqual(yield* read(endless), ["carol"])
+      world.down = true
+      yield* TestClock.setTime(day)
+      assert.deepEqual(yield* read(endless), ["carol", "identity stale"])
+      yield* TestClock.adjust("64 minutes")
+      assert.deepEqual(yield* read(endless), ["carol", "identity stale"])
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* read(endless))[0], 503)
+      yield* TestClock.adjust("20 hours")
+      assert.strictEqual((yield* read(endless))[0], 503)
+      world.down = false
+      yield* TestClock.adjust("2 seconds")
+      assert.deepEqual(yield* read(endless), ["carol"])
+    })
+  )
+
+  it.effect("keys that were refreshed beside a read are as old as that, also where nobody has read since", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(2 * day)
+      const { read, world } = yield* shop
+      assert.deepEqual(yield* read(endless), ["carol"])
+      yield* TestClock.adjust("6 minutes")
+      assert.deepEqual(yield* read(endless), ["carol", "identity stale"])
+      assert.strictEqual(world.asked.keys, 2)
+      world.down = true
+      yield* TestClock.adjust("2 hours")
+      // To where they look as if they had just come.
+      yield* TestClock.setTime(2 * day + 6 * 60_000 + 500)
+      assert.strictEqual((yield* read(endless))[0], 503)
+    })
+  )
+
+  it.effect("a key that nobody knows is asked for as often as ever", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(2 * day)
+      const { read, world } = yield* shop
+      assert.deepEqual(yield* read(endlessOfSecond), [401])
+      world.keys = [second.jwk]
+      yield* TestClock.setTime(day)
+      yield* TestClock.adjust("31 seconds")
+      assert.deepEqual(yield* read(endlessOfSecond), ["carol"])
+    })
+  )
+})
+
+describe("keys are as old as they are", () => {
+  it.effect("and no older: after a quiet night, and with a reader every six minutes", () =>
+    Effect.gen(function* () {
+      const { read, world } = yield* shop
+      assert.deepEqual(yield* read(endless), ["carol"])
+      yield* TestClock.adjust("8 hours")
+      assert.deepEqual(yield* read(endless), ["carol"])
+      for (let nth = 0; nth < 20; nth++) {
+        yield* TestClock.adjust("6 minutes")
+        assert.strictEqual((yield* read(endless))[0], "carol")
+      }
+      world.down = true
+      yield* TestClock.adjust("60 minutes")
+      assert.deepEqual(yield* read(endless), ["carol", "identity stale"])
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual((yield* read(endless))[0], 503)
     })
   )
 })

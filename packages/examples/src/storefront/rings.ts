@@ -15,19 +15,13 @@ import * as bestsellers from "./bestsellers.ts"
 import { anonymous } from "./customer.ts"
 import * as flags from "./flags.ts"
 import * as picks from "./picks.ts"
-
-/**
- * So long identity's keys serve its outage, from the end of their fresh lifetime. A key that
- * identity withdraws meanwhile opens for so long what a token may open without identity, which
- * is the reading of one's own orders; an hour is enough to mend most outages.
- */
-const keysStaleFor = "1 hour"
+import * as SigningKeys from "./SigningKeys.ts"
 
 /** In memory only: who can write a file must not be able to sign by it. */
 const keysCache = Cache.make({
-  fresh: "5 minutes",
+  fresh: SigningKeys.freshFor,
   staleWhileRevalidate: "5 minutes",
-  staleIfError: keysStaleFor,
+  staleIfError: SigningKeys.staleFor,
   entriesMax: 1
 })
 
