@@ -131,6 +131,7 @@ const bad: Readonly<Record<string, string>> = {
   expired: await sign(first, { exp: 0 }),
   "not valid yet": await sign(first, { nbf: 300 }),
   "for another service": await sign(first, { aud: "warehouse" }),
+  "for several others": await sign(first, { aud: ["warehouse", "storefronts"] }),
   "for nobody": await signWithout("aud"),
   "of nobody": await signWithout("sub"),
   "of an empty name": await sign(first, { sub: "" }),
@@ -236,6 +237,57 @@ describe("who reads", () => {
       assert.strictEqual(flipped, good.length * 8)
       assert.isAtMost(world.asked.keys, 2)
       assert.deepEqual(yield* readNow(good), ["carol"])
+    })
+  )
+
+  it.effect("is known by a token for the storefront among others", () =>
+    Effect.gen(function* () {
+      const { read } = yield* shop
+      const token = yield* Effect.promise(() => sign(first, { aud: ["warehouse", "storefront"] }))
+      assert.deepEqual(yield* read(token), ["carol"])
+    })
+  )
+
+  it.effect("is known to the end of his token and no second longer, and not before its beginning", () =>
+    Effect.gen(function* () {
+      const { readNow } = yield* shop
+      const token = yield* Effect.promise(() => sign(first, { nbf: 10, exp: 20 }))
+      for (const [millis, said] of [
+        [9999, 401],
+        [10_000, "carol"],
+        [19_999, "carol"],
+        [20_000, 401]
+      ] as const) {
+        yield* TestClock.setTime(millis)
+        assert.deepEqual(yield* readNow(token), [said], `at ${millis} ms`)
+      }
+    })
+  )
+
+  it.effect("is known by keys that are for signing, in the one way", () =>
+    Effect.gen(function* () {
+      const { forgetKeys, readNow, world } = yield* shop
+      const { jwk } = first
+      const { alg: _, ...withoutAlg } = jwk
+      for (const [keys, said] of [
+        [[{ ...jwk, use: "enc" }], 401],
+        [[{ ...jwk, alg: "RS256" }], 401],
+        [[{ ...jwk, kty: "EC" }], 401],
+        [[{ ...jwk, crv: "X25519" }], 401],
+        [[{ ...jwk, x: "" }], 401],
+        [[{ ...jwk, x: second.jwk.x }], 401],
+        [[{ ...jwk, use: "sig" }], "carol"],
+        [[withoutAlg], "carol"],
+        // Whatever else has the name of the key.
+        [[{ kty: "RSA", kid: "first" }, impostor.jwk, jwk], "carol"],
+        [[{ ...jwk, crv: "X25519" }, { ...jwk, kty: "EC" }, jwk], "carol"],
+        // The right key by another name.
+        [[impostor.jwk, { ...jwk, kid: "second" }], 401]
+      ] as const) {
+        world.keys = keys
+        yield* forgetKeys
+        assert.deepEqual(yield* readNow(good), [said], JSON.stringify(keys))
+      }
     })
   )
 
