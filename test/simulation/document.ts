@@ -22,7 +22,7 @@ export const document = (outcome: Simulation.Outcome): string => {
 
 What a customer gets while one downstream has one fault at its full strength, found by the simulator in the storefront's own composition. This page is written from those runs (\`npm run outages\`), so it cannot say anything else: a test compares it.
 
-Where a cell has several words, some customers got one and some the other; \`unavailable\` is a 503 with \`Retry-After\`. A page of a product that was never shown before has nothing stale to show; an order never uses a stale price. \`permanent\` is a declined card, which has nothing to do with the fault; \`deferred\` is an order whose payment is still being found out (202). What the faults do is in [Testing outages](testing-outages.md#faults).
+Where a cell has several words, some customers got one and some the other; \`unavailable\` is a 503 with \`Retry-After\`. A page of a product that was never shown before has nothing stale to show; an order never uses a stale price. \`permanent\` is a declined card, which has nothing to do with the fault; \`deferred\` is an order whose payment is still being found out (202). Identity's keys count as fresh for half a second here instead of five minutes, which is longer than a run. What the faults do is in [Testing outages](testing-outages.md#faults).
 
 ${Simulation.matrix(outcome, { shares: false })}
 

@@ -1,7 +1,8 @@
 /** The storefront's composition as it is, with fakes where HTTP would be. */
-import { Answer, type Journal } from "@failsoft/core"
+import { createPrivateKey, sign } from "node:crypto"
+import { Answer, type Journal, Settings } from "@failsoft/core"
 import { Check, Fake, type Trace, Traffic } from "@failsoft/core/testing"
-import { Problem } from "@failsoft/http"
+import { Degraded, Problem } from "@failsoft/http"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Catalog, InvalidCursor } from "../../packages/examples/src/contracts/Catalog.ts"
@@ -10,11 +11,13 @@ import { Inventory, ReservationReleased, SoldOut } from "../../packages/examples
 import { CardDeclined, Payments } from "../../packages/examples/src/contracts/Payments.ts"
 import { Recommendations } from "../../packages/examples/src/contracts/Recommendations.ts"
 import { Dhl, NotServed, Ups } from "../../packages/examples/src/contracts/Shipping.ts"
+import * as SignedToken from "../../packages/examples/src/contracts/SignedToken.ts"
 import { UnknownSku } from "../../packages/examples/src/contracts/UnknownSku.ts"
-import { authenticate } from "../../packages/examples/src/storefront/customer.ts"
+import { authenticate, authenticateReader } from "../../packages/examples/src/storefront/customer.ts"
 import * as Orders from "../../packages/examples/src/storefront/Orders.ts"
 import * as productPage from "../../packages/examples/src/storefront/productPage.ts"
 import * as rings from "../../packages/examples/src/storefront/rings.ts"
+import * as SigningKeys from "../../packages/examples/src/storefront/SigningKeys.ts"
 import * as shippingQuotes from "../../packages/examples/src/storefront/shippingQuotes.ts"
 import { catalogIn } from "../../packages/examples/src/storefront/transports.ts"
 
@@ -26,6 +29,24 @@ const found = <A>(sku: string, value: A) => (exists(sku) ? Effect.succeed(value)
 
 const declinedCard = "4000-0000-0000-0002"
 
+/** The key pair of RFC 8037, A.1: everybody knows its private part, so it is for tests alone. */
+const publicKey = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid: "rfc8037" }
+const privateKey = createPrivateKey({
+  format: "jwk",
+  key: { ...publicKey, d: "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A" }
+})
+
+const encoded = (json: unknown) => Buffer.from(JSON.stringify(json)).toString("base64url")
+
+/** A token of alice that ends in the year 2286: what is looked for here is the age of the keys. */
+const signed = (kid: string) => {
+  const said = [
+    { alg: SignedToken.algorithm, kid },
+    { sub: "alice", aud: SignedToken.audience, iat: 0, exp: 9_999_999_999 }
+  ]
+  const text = said.map(encoded).join(".")
+  return `${text}.${sign(null, Buffer.from(text), privateKey).toString("base64url")}`
+}
 const carrier = {
   quote: ({ sku, country }: { readonly sku: string; readonly country: string }) =>
     country === "AQ" ? Effect.fail(new NotServed()) : found(sku, { price: { amount: 490, currency: "EUR" }, days: 2 })
@@ -34,7 +55,7 @@ const carrier = {
 const fakes = [
   Fake.make(Identity, {
     verify: ({ token }) => (token === "demo-alice" ? { customerId: "alice" } : Effect.fail(new InvalidToken())),
-    keys: () => ({ keys: [] })
+    keys: () => ({ keys: [publicKey] })
   }),
   Fake.inRegions(
     Fake.make(Catalog, {
@@ -119,6 +140,30 @@ const order = Traffic.make(
   }
 )
 
+/** The order that alice reads by a token. It is placed by the first who asks for it, and then it is known. */
+const readBy = (name: string, token: string) =>
+  Traffic.make(
+    name,
+    () =>
+      Effect.gen(function* () {
+        const orders = yield* Orders.Orders
+        const placed = yield* orders.place("alice", "the one that is read", {
+          items: [{ sku: "sku-1", quantity: 1 }],
+          card: "4111-1111-1111-1111"
+        })
+        if (placed instanceof Problem.Problem) return yield* placed
+        const order = orders.find(yield* authenticateReader(`Bearer ${token}`), placed.id)
+        if (order === undefined) return yield* Effect.die("the order is lost")
+        return { ...order, meta: yield* Degraded.meta }
+      }),
+    { judge: metaQuality, judgeError: judgeProblem }
+  )
+
+const read = readBy("GET /orders/:id", signed(publicKey.kid))
+
+/** The same by a token whose key identity does not have. */
+export const strange = readBy("GET /orders/:id, unknown key", signed("of nobody"))
+
 const appliedOf = (trace: Trace.Trace, downstream: string, method: string) =>
   trace.attempts.filter((of) => of.downstream === downstream && of.method === method && of.applied)
 
@@ -149,10 +194,20 @@ const reservedIsPaid: Check.Check = (trace) => {
   return undefined
 }
 
+/** Half a second instead of five minutes, which is longer than a run; and no answer before it is refreshed. */
+const KeysAgeSoon = Layer.effectDiscard(
+  Effect.flatMap(Settings.Registry, ({ change }) =>
+    change(
+      { "identity/keys/cache.freshMillis": 500, "identity/keys/cache.staleWhileRevalidateMillis": 0 },
+      { by: "the simulation" }
+    )
+  )
+)
+
 /** The storefront. */
 export const storefront = {
   name: "storefront",
-  layer: Orders.layer.pipe(
+  layer: Layer.mergeAll(Orders.layer, SigningKeys.layer, KeysAgeSoon).pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         rings.IdentityRing,
@@ -165,7 +220,7 @@ export const storefront = {
     )
   ),
   fakes,
-  traffic: [page, list, quotes, order],
+  traffic: [page, list, quotes, order, read],
   deadline: "2 seconds",
   recovery: "10 seconds",
   checks: { "who is charged is told so": chargedIsTold, "what is reserved is paid for": reservedIsPaid }
