@@ -207,7 +207,7 @@ const policyOf = ({ attempt, breaker, limit, look }: FailoverOptions, observatio
       consecutiveTimeouts: 5,
       window: Math.max(10_000, 2 * attemptMillis),
       openFor: Math.max(300, attemptMillis),
-      openMax: Math.max(1000, 2 * attemptMillis),
+      openMax: Math.max(500, 2 * attemptMillis),
       ...breaker
     }),
     // A region that stood by meets all traffic at once, and its limit knows nothing of it: it begins low and doubles.
