@@ -64,8 +64,8 @@ export interface Row {
   readonly downstream: string
   readonly method: string
   readonly bus: SignalBus
-  /** Whether what is called has regions with gates of their own: to the gates of this row their failures say nothing. */
-  readonly regional?: boolean
+  /** How many regions with gates of their own are called. Where they are several, to the gates of this row their failures say nothing. */
+  readonly regions?: number
 }
 
 /**

@@ -212,7 +212,7 @@ const policyOf = ({ attempt, breaker, limit, look }: FailoverOptions, observatio
     }),
     // A region that stood by meets all traffic at once, and its limit knows nothing of it: it begins low and doubles.
     Policy.adaptiveLimit({
-      limitInitial: Math.min(8, limit?.limitMax ?? 8),
+      limitInitial: Math.max(limit?.limitMin ?? 1, Math.min(8, limit?.limitMax ?? 8)),
       queueMax: 10,
       waitMax: Math.max(1, attemptMillis / 8),
       ...limit

@@ -59,11 +59,17 @@ interface Options {
   readonly policy?: Policy.Policy<"replays">
   readonly cache?: Omit<Parameters<typeof Cache.make>[0], "tags" | "negative">
   readonly marks?: ReadMarks.ReadMarks
+  readonly fallback?: Fallback.Fallback<number, unknown, "keeps" | "partial">
 }
 
 const ringOf = Effect.fnUntraced(function* (
   transport: Layer.Layer<Downstream.Transport<"@failsoft/core/test/SaidNotes">, Composition.InvalidComposition>,
-  { cache, marks, policy = Policy.deadline("1 second") }: Options = {}
+  {
+    cache,
+    marks,
+    policy = Policy.deadline("1 second"),
+    fallback = Fallback.when(Fallback.value(-1), { reasons: [] })
+  }: Options = {}
 ) {
   const bus = yield* Signal.make
   const signals: Array<Signal.Signal> = []
@@ -72,7 +78,7 @@ const ringOf = Effect.fnUntraced(function* (
     read: {
       policy,
       cache: Cache.make({ fresh: "1 minute", staleIfError: "1 hour", jitter: 0, entriesMax: 10, ...cache }),
-      fallback: Fallback.when(Fallback.value(-1), { reasons: [] })
+      fallback
     }
   })
   const notes = Context.get(
@@ -340,6 +346,25 @@ describe("an answer from a cache below", () => {
     })
   )
 
+  it.effect("does not come back from the memory of a fallback, nor is it younger there", () =>
+    Effect.gen(function* () {
+      const marks = ReadMarks.make()
+      const stale = Fallback.stale({ maxAge: "1 hour", entriesMax: 10 })
+      const aged = answer(1, { keepFor: "nobody", ageMillis: 150_000 })
+      const behind = yield* ringOf(raw([aged]).transport, { marks, fallback: stale })
+      const direct = yield* ringOf(raw([answer(2)]).transport, { marks })
+      yield* TestClock.adjust(100_000)
+      assert.strictEqual(yield* direct.read, "fresh 2 @100000")
+      yield* TestClock.adjust(100_000)
+      assert.strictEqual(yield* behind.read, "READ_TOO_OLD")
+      // Where nobody was shown anything else it is remembered, of the time of which it is.
+      const cut = Effect.fail(failed)
+      const alone = yield* ringOf(raw([aged, cut]).transport, { marks: ReadMarks.make(), fallback: stale })
+      assert.strictEqual(yield* alone.read, "fresh 1 @50000")
+      assert.strictEqual(yield* alone.read, "stale 1 @50000")
+    })
+  )
+
   it.effect("tells the edge its age, also where it was loaded", () =>
     Effect.gen(function* () {
       const { read } = yield* ringOf(raw([answer(1, { keepFor: "anybody", ageMillis: 5000 })]).transport)
@@ -366,6 +391,17 @@ describe("a caller who is content with what is known", () => {
       yield* TestClock.adjust(10)
       assert.strictEqual(yield* known, "NOT_CACHED")
       assert.strictEqual(control.asked, 1)
+    })
+  )
+
+  it.effect("is given nothing that a fallback would have to make", () =>
+    Effect.gen(function* () {
+      let made = 0
+      const fallback = Fallback.compute({ compute: () => Effect.sync((): number => ++made) })
+      const { read, signals } = yield* ringOf(raw([answer(1)]).transport, { fallback })
+      assert.strictEqual(yield* Effect.provideService(read, Cache.Demand, "cached"), "NOT_CACHED")
+      assert.strictEqual(made, 0)
+      assert.isUndefined(signals.find(({ _tag }) => _tag === "AnswerDegraded"))
     })
   )
 })

@@ -12,12 +12,14 @@ import {
   Settings,
   Signal,
   Transient,
-  Transport
+  Transport,
+  Unavailable
 } from "@failsoft/core"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { CircuitBreaker } from "effect/persistence"
 import * as Schema from "effect/Schema"
 import { TestClock } from "effect/testing"
 import { choices } from "./history.ts"
@@ -192,6 +194,59 @@ describe("failing over", () => {
     })
   )
 
+  it.effect(
+    "says what was worst where no region answers: a failure rather than a refusal, the unknown rather than the rest",
+    () =>
+      Effect.gen(function* () {
+        const shared = yield* living({ idempotencyKeys: "shared" })
+        const applied = (call: Effect.Effect<unknown, unknown>) =>
+          Effect.map(Effect.flip(call), (error) => (error instanceof Unavailable.Unavailable ? error.applied : error))
+        shared.eu.does = reset
+        shared.us.does = refused
+        assert.strictEqual(yield* applied(shared.shop.put({ id: "one" })), "unknown")
+        yield* shared.settings.set("shop.us/get/circuitBreaker.mode", "forced-open", { by: "test" })
+        assert.strictEqual(yield* applied(shared.shop.put({ id: "two" })), "unknown")
+        // The other way round: what was not applied does not hide what may have been.
+        yield* shared.settings.set("shop.us/get/circuitBreaker.mode", "on", { by: "test" })
+        shared.eu.does = refused
+        shared.us.does = reset
+        assert.strictEqual(yield* applied(shared.shop.put({ id: "three" })), "unknown")
+        shared.us.does = refused
+        assert.strictEqual(yield* applied(shared.shop.put({ id: "four" })), "no")
+      })
+  )
+
+  it.effect("is asked again by the ring after a blip, though the other region takes no calls", () =>
+    Effect.gen(function* () {
+      const { eu, settings, shop } = yield* living({}, { get: { policy: retrying } })
+      yield* settings.set("shop.us/get/circuitBreaker.mode", "forced-open", { by: "test" })
+      let failures = 0
+      eu.does = Effect.suspend(() => (failures++ === 0 ? reset : Effect.succeed("eu again")))
+      const fiber = yield* Effect.forkChild(ending(shop.get(id)))
+      yield* TestClock.adjust(10)
+      assert.strictEqual(yield* Fiber.join(fiber), "eu again")
+    })
+  )
+
+  it.effect("counts in the worst case of a read that all regions may be asked", () =>
+    Effect.gen(function* () {
+      const { shop } = yield* living({}, { get: { policy: retrying } })
+      const loads = Downstream.describe(shop)?.methods.map(({ name, worstLoad }) => [name, worstLoad])
+      assert.deepEqual(loads, [
+        ["get", 6],
+        ["put", 1],
+        ["send", 1]
+      ])
+    })
+  )
+
+  it.effect("takes a least limit above what it would begin with", () =>
+    Effect.gen(function* () {
+      const { shop } = yield* living({ limit: { limitMin: 20, limitMax: 100 } })
+      assert.strictEqual(yield* shop.get(id), "eu")
+    })
+  )
+
   it.effect("is not told to the gates of the ring where one region fails: it says nothing of the others", () =>
     Effect.gen(function* () {
       const breaker = Policy.circuitBreaker({ consecutiveFailures: 2, minimumCalls: 2 })
@@ -204,6 +259,18 @@ describe("failing over", () => {
         assert.strictEqual(yield* Fiber.join(fiber), "TIMEOUT")
       }
       assert.deepEqual(told("CircuitChanged"), [])
+      const store = yield* Effect.map(Layer.build(CircuitBreaker.layerStoreMemory()), (context) =>
+        Layer.succeedContext(context)
+      )
+      const circuit = Policy.sharedCircuitBreaker({ circuit: "shop", store, consecutiveFailures: 2, minimumCalls: 2 })
+      const shared = yield* living(
+        {},
+        { put: { policy: Policy.stack(Policy.retry({ times: 0 }), circuit, Policy.timeout("300 millis")) } }
+      )
+      shared.eu.does = reset
+      for (let nth = 0; nth < 5; nth++) {
+        assert.strictEqual(yield* ending(shared.shop.put({ id: `put ${nth}` })), "TRANSIENT_FAILURE")
+      }
     })
   )
 
@@ -451,7 +518,9 @@ describe("the load of regions", () => {
       const endings = yield* Fiber.join(all)
       assert.strictEqual(us.most, 5)
       assert.strictEqual(endings.filter((of) => of === "us").length, 5)
-      assert.isTrue(endings.every((of) => of === "us" || of === "CONCURRENCY_LIMITED"))
+      // Who was let in nowhere is told so, who was refused a connection is told that.
+      const others = endings.filter((of) => of !== "us")
+      assert.isTrue(others.every((of) => of === "CONCURRENCY_LIMITED" || of === "TRANSIENT_FAILURE"))
     })
   )
 

@@ -18,7 +18,7 @@ import { forkBeside } from "./fork.ts"
 import * as leaves from "./leaf.ts"
 import { type AnyCall, type AnyExit, type Bound, type Limit, Passage, type Place, unbound } from "./passage.ts"
 import { Timers } from "./timers.ts"
-import { ofRegions, verdictOf } from "./verdict.ts"
+import { judgedBelow, ofRegions, verdictOf } from "./verdict.ts"
 
 type Child = Fiber.Fiber<Result.Result<unknown, unknown>, unknown>
 type Leaf = leaves.Leaf<Result.Result<unknown, unknown>, unknown>
@@ -232,7 +232,7 @@ class Run extends Passage implements leaves.Run {
     if (done === undefined) return "aborted"
     if (expired === "no" || !isInterruption(done)) {
       const verdict = verdictOf(done)
-      return this.place.row.regional === true ? ofRegions(verdict) : verdict
+      return judgedBelow(this.place.row) ? ofRegions(verdict) : verdict
     }
     return expired === "limit" ? "timedOut" : "aborted"
   }

@@ -37,7 +37,7 @@ export const describeMethod = (
       state: instance.state(),
       controls: Object.keys(instance.controls)
     })),
-    ...figures({ policy, parts }),
+    ...figures({ policy, parts, row }, idempotency === "safe"),
     ...(observations.meanMillis === undefined ? {} : { meanMillis: observations.meanMillis }),
     nestedRetries: observations.nestedRetries,
     fallback: steps.map(({ step, instance }, nth) => ({
@@ -59,11 +59,12 @@ export const describeMethod = (
 }
 
 /** What follows from the values that are in force. */
-const figures = ({ policy, parts }: Pick<RegisteredRow, "policy" | "parts">) => {
+const figures = ({ policy, parts, row }: Pick<RegisteredRow, "policy" | "parts" | "row">, safe: boolean) => {
   const valuesOf = (of: Part): Facts => parts.find(({ part }) => part === of)?.instance.values ?? {}
   return {
     worstLatencyMillis: worstLatencyMillis(policy, valuesOf),
-    worstLoad: worstLoad(policy, valuesOf),
+    // A read that fails in one region is asked in the others, within the same attempt.
+    worstLoad: worstLoad(policy, valuesOf) * (safe ? Math.max(1, row.regions ?? 1) : 1),
     worstExtraPerSecond: worstExtraPerSecond(policy, valuesOf),
     warnings: warningsOf(policy, valuesOf)
   }

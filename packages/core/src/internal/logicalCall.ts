@@ -27,7 +27,7 @@ import type { Unavailable } from "../Unavailable.ts"
 import type { CacheRow, Outcome as Kept } from "./cache/entry.ts"
 import type { AnyWrite, Caches } from "./cache/handle.ts"
 import { ageOf, strictest } from "./cache/limits.ts"
-import type { Found, LivingCache, Loaded, Refusal } from "./cache/living.ts"
+import { ageRoundingMillis, type Found, type LivingCache, type Loaded, type Refusal } from "./cache/living.ts"
 import { canonical } from "./canonical.ts"
 import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
@@ -93,6 +93,8 @@ class LogicalCall implements Fallback.Request, Sent {
   private toldUnknown = false
   /** As of when what its caller gets is true; nothing where it does not say. */
   private shownAt: number | undefined = undefined
+  /** Whether a cache below had it for a while, whose ages are in whole seconds. */
+  private aged = false
   /** What its session was shown, where the contract asks for that. */
   private read: SessionRead | undefined = undefined
 
@@ -197,7 +199,7 @@ class LogicalCall implements Fallback.Request, Sent {
     const { downstream, method } = this.of.row
     const shown = witness({ downstream, method, session, key })
     const tell = () => {
-      if (this.shownAt !== undefined) shown(this.clock.currentTimeMillisUnsafe() - this.shownAt)
+      if (this.shownAt !== undefined) shown(this.clock.currentTimeMillisUnsafe() - this.shownAt, this.aged)
     }
     return Effect.onExit(call, () => Effect.sync(tell))
   }
@@ -240,6 +242,7 @@ class LogicalCall implements Fallback.Request, Sent {
     if (found.kind === "failed") return this.degraded(found.failure)
     const { asOf, cameAt, kind, stale, value } = found
     this.shownAt = asOf
+    this.aged = found.belowMillis !== undefined
     this.read?.shown(asOf, cameAt)
     if (kind === "permanent") {
       this.tell("permanent")
@@ -334,7 +337,11 @@ class LogicalCall implements Fallback.Request, Sent {
     const { observations, steps } = this.of
     this.now = this.clock.currentTimeMillisUnsafe()
     observations.good(this.now, this.elapsed(this.now))
-    for (const step of steps) observe(step, this, value)
+    const belowMillis = ageOf(this.said)
+    // An answer that was shown to nobody, since it is older than what was, must not come back from a memory.
+    if (belowMillis > 0 && this.read?.isOlder(this.now - belowMillis + ageRoundingMillis) === true) return
+    const request = belowMillis > 0 ? earlier(this, belowMillis) : this
+    for (const step of steps) observe(step, request, value)
   }
 
   private finally(): void {
@@ -355,7 +362,8 @@ class LogicalCall implements Fallback.Request, Sent {
 
   private degraded(failure: Unavailable): AnyEffect {
     const { method, observations, row, steps } = this.of
-    if (method.onOutage === "fail") {
+    // Who wants what is known and nothing else is not helped by what a step may load, or make up.
+    if (method.onOutage === "fail" || (failure.reason === "NOT_CACHED" && method.onOutage === "degrade-or-fail")) {
       this.tell("unavailable")
       return Effect.fail(failure)
     }
@@ -423,6 +431,15 @@ const keyOf = (request: Fallback.Request): string | undefined => {
 }
 
 /** What a fallback remembers must not break an answer that is good without it. */
+/** A call whose answer was in a cache below for so long: what is remembered of it is older by that. */
+const earlier = (of: Fallback.Request, millis: number): Fallback.Request => ({
+  payload: of.payload,
+  key: () => of.key(),
+  idempotencyKey: () => of.idempotencyKey(),
+  startedAt: of.startedAt - millis,
+  now: of.now - millis
+})
+
 const observe = (step: Fallback.Instance, request: Fallback.Request, value: unknown): void => {
   try {
     step.observe?.(request, value)

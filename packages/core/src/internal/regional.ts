@@ -167,6 +167,11 @@ class Asking {
   private readonly order: ReadonlyArray<Place>
   private readonly homes: Homes | undefined
   private readonly key: string | undefined
+  /**
+   * What the attempt says where no region answers: a failure rather than a refusal, which nobody
+   * would ask again, and of failures one that may have been applied, which must not be forgotten.
+   */
+  private worst: { readonly error: unknown; readonly applied: boolean } | undefined = undefined
 
   constructor(
     of: Regional,
@@ -220,16 +225,28 @@ class Asking {
       if (this.key !== undefined && sent.unknown === 0) this.homes?.untouched(this.key)
       return Effect.fail(failure)
     }
+    if (!isContractViolation(failure)) return Effect.fail(failure)
     // A region that talks nonsense may have done anything: only a read is asked again, and elsewhere.
-    return isContractViolation(failure) && this.of.method.idempotency === "safe"
+    this.keep(failure, true)
+    return this.of.method.idempotency === "safe"
       ? this.elsewhere(place, nth, failure, "CONTRACT_VIOLATION")
-      : Effect.fail(failure)
+      : this.lost(failure)
   }
 
   private failed(place: Place, nth: number, error: unknown): AnyEffect {
     place.observations.bad(this.now(), hints.word(error))
-    const again = hints.notApplied(error) || (repeats(this.of) && isAtOnce(error))
-    return again ? this.elsewhere(place, nth, error, hints.word(error)) : Effect.fail(error)
+    const applied = !hints.notApplied(error)
+    this.keep(error, applied)
+    const again = !applied || (repeats(this.of) && isAtOnce(error))
+    return again ? this.elsewhere(place, nth, error, hints.word(error)) : this.lost(error)
+  }
+
+  private keep(error: unknown, applied: boolean): void {
+    if (this.worst === undefined || (applied && !this.worst.applied)) this.worst = { error, applied }
+  }
+
+  private lost(error: unknown): AnyEffect {
+    return Effect.fail(this.worst === undefined ? error : this.worst.error)
   }
 
   /** Nothing was applied here: the next region is asked, where there is one. */
@@ -237,7 +254,7 @@ class Asking {
     const next = this.order[nth + 1]
     // What another attempt has left unknown, or is about to do, stays where it is.
     const free = this.key === undefined || this.homes === undefined || this.homes.untouched(this.key)
-    if (next === undefined || !free) return Effect.fail(error)
+    if (next === undefined || !free) return this.lost(error)
     const { bus, downstream, method } = this.of.row
     if (bus.active) {
       bus.emit({ _tag: "FailedOver", at: this.now(), downstream, method, from: place.region, to: next.region, reason })

@@ -13,6 +13,3 @@ export const regionsOf = (calls: object): ReadonlyArray<Description> => {
   const own: unknown = Reflect.get(calls, describing)
   return typeof own === "function" ? own() : []
 }
-
-/** Whether raw calls have several regions. */
-export const isRegional = (calls: object): boolean => regionsOf(calls).length > 1

@@ -3,6 +3,7 @@ import type * as Exit from "effect/Exit"
 import type * as Result from "effect/Result"
 import { isContractViolation } from "../ContractViolation.ts"
 import type { Verdict } from "../Gate.ts"
+import type { Row } from "../Policy.ts"
 import { Refused } from "../Refused.ts"
 import { TimedOut } from "../TimedOut.ts"
 import * as hints from "./hints.ts"
@@ -25,6 +26,9 @@ export const verdictOf = (exit: Exit.Exit<Result.Result<unknown, unknown>, unkno
   }
   return died ? "died" : "aborted"
 }
+
+/** Whether regions below a row judge their failures by themselves. */
+export const judgedBelow = ({ regions = 1 }: Row): boolean => regions > 1
 
 /**
  * The verdict of a call whose regions have gates of their own. A region that fails has

@@ -10,8 +10,8 @@ export interface Reading {
   readonly key: string
 }
 
-/** Told that a call begins; what it returns is told how old what was shown is, in milliseconds. */
-export type Witness = (reading: Reading) => (ageMillis: number) => void
+/** Told that a call begins; what it returns is told how old what was shown is, in milliseconds, and whether a cache below says so. */
+export type Witness = (reading: Reading) => (ageMillis: number, aged: boolean) => void
 
 /** The witness of the current request; nobody outside of the simulator. */
 export const Witness: Context.Reference<Witness | undefined> = Context.Reference<Witness | undefined>(

@@ -10,7 +10,7 @@ import { Deadline } from "../Deadline.ts"
 import { type CircuitStore, type Moved, makeSharedCircuit, type Outcome, Rejected } from "../internal/effectCircuit.ts"
 import * as hints from "../internal/hints.ts"
 import { refusal, refused, told } from "../internal/refuse.ts"
-import { verdictOf } from "../internal/verdict.ts"
+import { judgedBelow, ofRegions, verdictOf } from "../internal/verdict.ts"
 import * as Knob from "../Knob.ts"
 import * as Policy from "../Policy.ts"
 import type { Refused } from "../Refused.ts"
@@ -105,11 +105,12 @@ export const sharedCircuitBreaker = (options: SharedCircuitBreakerOptions): Poli
 
         const bind = (row: Policy.Row): Policy.Interceptor => {
           rows.add(row)
+          const judged = (exit: Parameters<typeof verdictOf>[0]) => judge(exit, row)
           return <A, T, P>(call: Call<A, T, P>): Call<A, T, P | Refused> =>
             Effect.withFiber((fiber) => {
               if (values.mode === "off") return call
               const key = values.perKey ? fiber.getRef(CallKey) : ""
-              const run: Call<A, T | Rejected, P> = shared.run(call, key === "" ? circuit : `${circuit}:${key}`, judge)
+              const run: Call<A, T | Rejected, P> = shared.run(call, key === "" ? circuit : `${circuit}:${key}`, judged)
               return Effect.catchIf(
                 run,
                 (error): error is Rejected => error instanceof Rejected,
@@ -141,8 +142,9 @@ export const sharedCircuitBreaker = (options: SharedCircuitBreakerOptions): Poli
   })
 }
 
-const judge = (exit: Parameters<typeof verdictOf>[0]): Outcome => {
-  switch (verdictOf(exit)) {
+const judge = (exit: Parameters<typeof verdictOf>[0], row: Policy.Row): Outcome => {
+  const verdict = verdictOf(exit)
+  switch (judgedBelow(row) ? ofRegions(verdict) : verdict) {
     case "answered":
     case "permanent":
       return { says: "well" }

@@ -147,6 +147,8 @@ export interface Read {
   endedNth: number | undefined
   /** Milliseconds since the start of the run; nothing where no answer was shown, or one that does not say. */
   asOf: number | undefined
+  /** Whether a cache below its downstream said how old it was, which is in whole seconds. */
+  aged?: boolean
 }
 
 /**

@@ -235,6 +235,8 @@ describe("what a session is shown", () => {
 
   it("is not judged where it does not say its time, nor by what overlaps", () => {
     assert.deepEqual(of([read(), later({ asOf: undefined })]), [])
+    // Ages are told in whole seconds.
+    assert.deepEqual(of([read(), later({ aged: true })]), [])
     assert.deepEqual(of([read(), later({ nth: 4 })]), [])
     assert.deepEqual(of([read({ endedNth: undefined }), later()]), [])
   })

@@ -64,7 +64,9 @@ export const layer = Layer.effect(
     const known = Effect.suspend(() => {
       const [at, before, millis] = [now(), lastRead, clock.currentTimeMillisUnsafe()]
       lastRead = at
-      return Effect.map(identity.keys({}), ({ asOf = millis, quality, value }) => {
+      // What the caller says of caches is of what he asks for, not of by what he is known.
+      const kept = Effect.provideService(identity.keys({}), Cache.Demand, "any")
+      return Effect.map(kept, ({ asOf = millis, quality, value }) => {
         // Only a read makes the cache ask: what is new was asked for by this one, or beside the one before.
         if (asOf !== got.asOf) got = { asOf, at: quality === "fresh" && asOf >= millis ? at : before }
         return { ...value, at: got.at }

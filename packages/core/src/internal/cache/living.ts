@@ -95,7 +95,7 @@ interface Flight {
   /** Another load of the key was under way when it began: a third waits for its end. */
   readonly second: boolean
   /** The load for whose end it waits. */
-  readonly after: Flight | undefined
+  after: Flight | undefined
   readonly ticket: Ticket
   readonly done: Deferred.Deferred<Loaded>
   /** A refresh that nobody waits for goes on all the same. */
@@ -406,6 +406,8 @@ export class LivingCache {
     const context = Context.add(fiber.context, Deadline, Number.POSITIVE_INFINITY)
     const clock = fiber.getRef(Clock.Clock)
     const begun = () => {
+      // It has ended, and holds what it brought: a chain of them would never be let go on a key that is always asked.
+      flight.after = undefined
       flight.startedAt = clock.currentTimeMillisUnsafe()
       return ask.load
     }
@@ -618,7 +620,7 @@ const keyOf = (request: Pick<Fallback.Request, "key">): string | undefined => {
 }
 
 /** Ages are told in whole seconds: what the session was shown may have been read so much earlier than was told. */
-const ageRoundingMillis = 1000
+export const ageRoundingMillis = 1000
 
 /** What a caller gets of a load: nothing where a cache below gave what is older than his session was shown. */
 const found = (ask: Ask, loaded: Loaded, from: "load" | "collapsed" | "bypass"): Found => {

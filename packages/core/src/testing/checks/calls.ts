@@ -224,9 +224,9 @@ const waitsOf = (policies: ReadonlyArray<LivePolicy>): number =>
     0
   )
 
-/** The longest that a call may wait in the first of the regions below a row. */
+/** The longest that a call may wait in the regions below a row: one that refuses it in the end leaves no attempt. */
 const waitsInRegions = (rows: ReadonlyMap<string, ReadonlyArray<LivePolicy>>, regions: ReadonlyArray<string>) =>
-  Math.max(0, ...regions.map((row) => waitsOf(rows.get(row) ?? [])))
+  regions.reduce((sum, row) => sum + waitsOf(rows.get(row) ?? []), 0)
 
 /** A row's attempts as its own policies let them pass: what another region took over within the same attempt came later. */
 const letIn = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> => {

@@ -31,11 +31,14 @@ const goesBack = (reads: ReadonlyArray<Read>) => {
 
 /**
  * No session is shown anything older than before, of one key; of calls that overlap none
- * comes before the other. Where a clock was set, times cannot be compared.
+ * comes before the other. Where a clock was set, times cannot be compared, and where a
+ * cache below told an age they are known to the second only.
  */
 export const readsAreMonotonic: Check = ({ plan, reads }) => {
   if (plan.disturbances?.some(({ kind }) => kind === "clockJump")) return undefined
-  for (const of of Map.groupBy(reads, keyOf).values()) {
+  const aged = new Set(reads.flatMap((of) => (of.aged === true ? [of.key] : [])))
+  const exact = reads.filter(({ key }) => !aged.has(key))
+  for (const of of Map.groupBy(exact, keyOf).values()) {
     const found = goesBack(of)
     if (found === undefined) continue
     const { asOf, latest, read } = found

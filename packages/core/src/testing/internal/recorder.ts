@@ -52,7 +52,7 @@ export class Recorder {
   }
 
   /** A session reads; what is returned is told how old what it was shown is. */
-  read(request: number, reading: Reading): (ageMillis: number) => void {
+  read(request: number, reading: Reading): (ageMillis: number, aged: boolean) => void {
     const read: Trace.Read = {
       ...reading,
       nth: this.nth++,
@@ -60,10 +60,12 @@ export class Recorder {
       at: this.elapsed(),
       endedAt: undefined,
       endedNth: undefined,
-      asOf: undefined
+      asOf: undefined,
+      aged: false
     }
     if (this.reads.length < entriesMax) this.reads.push(read)
-    return (ageMillis) => {
+    return (ageMillis, aged) => {
+      read.aged = aged
       read.endedAt = this.elapsed()
       read.endedNth = this.nth++
       read.asOf = read.endedAt - ageMillis
