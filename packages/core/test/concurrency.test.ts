@@ -32,6 +32,13 @@ class WithoutThreshold extends Concurrency {
   }
 }
 
+/** It grows as soon as half of it is in use, as those do that it was made after. */
+class WithoutNeed extends Concurrency {
+  override ended(...[verdict, now, startedAt, running]: Told): void {
+    super.ended(verdict, now, startedAt, running * 2 >= this.permits ? Math.max(running, this.permits) : running)
+  }
+}
+
 /** The limit before a downstream: its size every 100 ms, and the share that it refused in a stretch of time. */
 const before = (
   Limit: Make,
@@ -71,11 +78,12 @@ const before = (
     const here = arrivals.filter(({ at }) => at >= from && at < until)
     return here.filter(({ ended }) => ended === "refused").length / here.length
   }
+  const most = Math.max(...sizes.map(([, of]) => of))
   const least = (from: number, until: number) =>
     Math.min(...sizes.filter(([at]) => at >= from && at < until).map(([, of]) => of))
   const overloaded = (from: number, until: number) =>
     arrivals.filter(({ at, ended }) => at >= from && at < until && ended === "overloaded").length
-  return { refused, least, overloaded }
+  return { refused, least, most, overloaded }
 }
 
 const service: World["serviceMillis"] = (random) => exponential(random, 50)
@@ -99,6 +107,15 @@ const outage = (Limit: Make, algorithm: string) =>
     serviceMillis: (random, now) => (now > 10_000 && now < 20_000 ? 20_001 - now : service(random, now)),
     untilMillis: 25_000
   }).refused(21_000, 25_000)
+
+/** How large it gets before fifty workers of whom about eight are busy, and never twenty. */
+const quiet = (Limit: Make, algorithm: string) =>
+  before(Limit, algorithm, {
+    rate: () => 160,
+    workers: () => 50,
+    serviceMillis: () => 50,
+    untilMillis: 20_000
+  }).most
 
 /** What a downstream for eighty that says "too much" at once gets beyond that, per second. */
 const tooMuch = (Limit: Make, algorithm: string) =>
@@ -132,6 +149,12 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     assert.isBelow(outage(Concurrency, algorithm), 0.02)
     // The planted bug.
     assert.isAbove(outage(WithoutDoubling, algorithm), 0.2)
+  })
+
+  it("does not grow where it holds nobody back: a burst would find no limit", () => {
+    assert.strictEqual(quiet(Concurrency, algorithm), 20)
+    // The planted bug.
+    assert.isAbove(quiet(WithoutNeed, algorithm), 25)
   })
 
   it("stays near what a downstream bears that refuses the rest at once, in short times", () => {
