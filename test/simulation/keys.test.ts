@@ -4,7 +4,7 @@ import { host } from "@failsoft/core/testing/node"
 import { assert, describe, it } from "vitest"
 import { storefront, strange } from "./storefront.ts"
 
-const [, , , , read] = storefront.traffic
+const read = { ...storefront.traffic[4], perSecond: 5 }
 const readers = { ...storefront, name: "readers", traffic: [read, strange] }
 
 /** A good token is never told that it is bad, and a bad one never that it is good. */

@@ -159,7 +159,8 @@ const readBy = (name: string, token: string) =>
     { judge: metaQuality, judgeError: judgeProblem }
   )
 
-const read = readBy("GET /orders/:id", signed(publicKey.kid))
+/** One a second: each costs a real signature's check. */
+const read = { ...readBy("GET /orders/:id", signed(publicKey.kid)), perSecond: 1 }
 
 /** The same by a token whose key identity does not have. */
 export const strange = readBy("GET /orders/:id, unknown key", signed("of nobody"))

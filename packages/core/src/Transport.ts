@@ -78,7 +78,7 @@ import { listening } from "./internal/listening.ts"
 import { Observations } from "./internal/observations.ts"
 import { Classifier, type RawCall } from "./internal/rawCall.ts"
 import { type Place, regionalCall } from "./internal/regional.ts"
-import { describeRegions, regionsOf } from "./internal/regions.ts"
+import { regionsOf, tellRegions } from "./internal/regions.ts"
 import type { Build } from "./internal/shared.ts"
 import * as Policy from "./policy/index.ts"
 import { type RegisteredRow, Registry } from "./Settings.ts"
@@ -184,7 +184,7 @@ const make = <Self, Id extends string, M extends Contract.Methods, E, R>(
         scope
       })
     }
-    describeRegions(calls, () => described.map((of) => of()))
+    tellRegions(calls, { count: described.length, describe: () => described.map((of) => of()) })
     // Each was made from the contract's method of the same name.
     return calls as Contract.RawCalls<M>
   })

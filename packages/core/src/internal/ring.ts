@@ -22,7 +22,7 @@ import { toMillis } from "./duration.ts"
 import { type MethodOf, requestOf, start } from "./logicalCall.ts"
 import { Observations } from "./observations.ts"
 import { Classifier, type RawCall } from "./rawCall.ts"
-import { regionsOf } from "./regions.ts"
+import { regionCount } from "./regions.ts"
 import type { Build } from "./shared.ts"
 import { problemsOfScope, problemsOfSteps } from "./steps.ts"
 
@@ -64,7 +64,7 @@ export const make = <M extends Contract.Methods, I>(
     const client: Record<string, unknown> = {}
     const caches = new Caches()
     for (const [name, method] of Object.entries(contract.methods)) {
-      const row = { downstream: contract.name, method: name, bus, regions: regionsOf(raw).length }
+      const row = { downstream: contract.name, method: name, bus, regions: regionCount(raw) }
       const of = demand(table[name], name)
       const budgetMillis = toMillis(contract.info.budget)
       const built = yield* makeMethod(

@@ -2,7 +2,7 @@
  * The tokens that identity signs: a JWT of ten minutes that names a customer, for the
  * storefront alone. Who has identity's keys can check one without asking identity.
  */
-import { createPublicKey, verify } from "node:crypto"
+import { createPublicKey, type KeyObject, verify } from "node:crypto"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -54,11 +54,16 @@ export const kidOf = (token: string): string | undefined => {
   }
 }
 
+/** To read a key takes as long as to check a signature with it; who forgets the key forgets this. */
+const publicKeys = new WeakMap<JwkSet["keys"][number], KeyObject>()
+
 /** Whether a key has signed it. Only a key of the one kind is tried, whatever else has its name. */
 const isSignedBy = (key: JwkSet["keys"][number], signed: string, signature: Uint8Array): boolean => {
   const { alg = algorithm, crv, kty, use = "sig", x = "" } = key
   if (kty !== "OKP" || crv !== "Ed25519" || alg !== algorithm || use !== "sig") return false
-  return verify(null, Buffer.from(signed), createPublicKey({ format: "jwk", key: { kty, crv, x } }), signature)
+  const known = publicKeys.get(key) ?? createPublicKey({ format: "jwk", key: { kty, crv, x } })
+  publicKeys.set(key, known)
+  return verify(null, Buffer.from(signed), known, signature)
 }
 
 /** The customer of a token by these keys at a time in milliseconds; nothing where anything is wrong with it. */

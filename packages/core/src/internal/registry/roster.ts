@@ -33,9 +33,9 @@ export class Roster {
     for (const row of rows) for (const cell of row.cells) cell.rows.delete(row)
     const prefixes = rows.map(({ row }) => `${name}/${row.method}/`)
     for (const cell of new Set(rows.flatMap((row) => row.cells))) {
-      const { false: kept = [], true: gone = [] } = Object.groupBy(cell.names, (of) =>
-        prefixes.some((prefix) => of.startsWith(prefix)) ? "true" : "false"
-      )
+      const goes = (of: string) => prefixes.some((prefix) => of.startsWith(prefix))
+      const gone = cell.names.filter(goes)
+      const kept = gone.length === cell.names.length ? [] : cell.names.filter((of) => !goes(of))
       cell.names.splice(0, cell.names.length, ...kept)
       const [heir] = cell.names
       for (const of of gone) {

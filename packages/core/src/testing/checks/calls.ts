@@ -1,4 +1,5 @@
 /** Checks on what the downstreams are asked for. */
+import type { Signal } from "../../Signal.ts"
 import { broken, type Check } from "../Check.ts"
 import { type Attempt, type LivePolicy, placeOf, type Trace } from "../Trace.ts"
 
@@ -11,20 +12,21 @@ const regionKey = (of: Attempt) => `${placeOf(of)}/${of.method}`
 /** What was asked for a call: a look was not. */
 const isAsked = ({ region }: Attempt) => region?.look !== true
 
-/**
- * A trace's attempts by row, and those in a region also by the region's name, with its circuit: several checks of one
- * trace want them, and a trace does not change once it is made.
- */
-const attemptsOfTrace = (trace: Trace): ReadonlyMap<string, ReadonlyArray<Attempt>> => {
+interface Grouped {
+  /** What was asked for calls. */
+  readonly byRow: ReadonlyMap<string, ReadonlyArray<Attempt>>
+  /** What was sent to a region, by its name. */
+  readonly byRegion: ReadonlyMap<string, ReadonlyArray<Attempt>>
+}
+
+/** A trace's attempts: several checks of one trace want them grouped, and a trace does not change once it is made. */
+const grouped = (trace: Trace): Grouped => {
   const known = attemptsOfTraces.get(trace)
   if (known !== undefined) return known
-  const made = Map.groupBy(trace.attempts.filter(isAsked), rowKey)
   const regional = trace.attempts.filter(({ region }) => region !== undefined)
-  for (const [place, attempts] of Map.groupBy(regional, placeOf)) {
-    made.set(
-      place,
-      attempts.map((of) => ({ ...of, circuit: of.region?.circuit }))
-    )
+  const made = {
+    byRow: Map.groupBy(regional.length === 0 ? trace.attempts : trace.attempts.filter(isAsked), rowKey),
+    byRegion: Map.groupBy(regional, placeOf)
   }
   attemptsOfTraces.set(trace, made)
   return made
@@ -35,9 +37,9 @@ const isRegion = ({ methods }: Trace, row: string) => !methods.some((of) => rowK
 
 /** The attempts that pass through the policies of a row. */
 const attemptsOf = (trace: Trace, row: string): ReadonlyArray<Attempt> =>
-  attemptsOfTrace(trace).get(isRegion(trace, row) ? (row.split("/")[0] ?? "") : row) ?? []
+  (isRegion(trace, row) ? grouped(trace).byRegion.get(row.split("/")[0] ?? "") : grouped(trace).byRow.get(row)) ?? []
 
-const attemptsOfTraces = new WeakMap<Trace, ReadonlyMap<string, ReadonlyArray<Attempt>>>()
+const attemptsOfTraces = new WeakMap<Trace, Grouped>()
 
 /** The policies of each row, outermost first. */
 const rowsOf = ({ policies }: Trace): ReadonlyMap<string, ReadonlyArray<LivePolicy>> => Map.groupBy(policies, rowKey)
@@ -55,16 +57,20 @@ const timeoutsOf = ({ signals }: Pick<Trace, "signals">): ReadonlySet<string> =>
 
 /** The attempts of each call: the same request with the same payload object. */
 const callsOf = function* ({ attempts }: Trace): Iterable<ReadonlyArray<Attempt>> {
+  // Most calls have one attempt, for which no list is made.
+  const firsts = new Map<unknown, Attempt>()
   const byPayload = new Map<unknown, Array<Attempt>>()
   for (const attempt of attempts) {
     if (attempt.request < 0 || !isAsked(attempt)) continue
-    const known = byPayload.get(attempt.payload)
-    if (known === undefined) byPayload.set(attempt.payload, [attempt])
-    else known.push(attempt)
+    const first = firsts.get(attempt.payload)
+    if (first === undefined) firsts.set(attempt.payload, attempt)
+    else {
+      const known = byPayload.get(attempt.payload)
+      if (known === undefined) byPayload.set(attempt.payload, [first, attempt])
+      else known.push(attempt)
+    }
   }
-  for (const same of byPayload.values()) {
-    if (same.length > 1) yield* Map.groupBy(same, (of) => `${of.request} ${rowKey(of)}`).values()
-  }
+  for (const same of byPayload.values()) yield* Map.groupBy(same, (of) => `${of.request} ${rowKey(of)}`).values()
 }
 
 /** Where each request's calls of a row ended, among everything that was written down. */
@@ -85,8 +91,9 @@ const isProbe = ({ circuit, region }: Attempt) => circuit === "half-open" || reg
 
 /** A final word is never asked for again by the stack that heard it; its caller may know better. */
 export const permanentIsFinal: Check = (trace) => {
-  const timeouts = timeoutsOf(trace)
-  const ends = callEnds(trace)
+  // Most traces have none that must be looked for.
+  let timeouts: ReturnType<typeof timeoutsOf> | undefined
+  let ends: ReturnType<typeof callEnds> | undefined
   for (const attempts of callsOf(trace)) {
     for (const [nth, attempt] of attempts.entries()) {
       const { outcome, endedAt, endedNth = 0 } = attempt
@@ -95,7 +102,10 @@ export const permanentIsFinal: Check = (trace) => {
       // Another region may know better than one that talks nonsense.
       if (next === undefined || (outcome === "violation" && next.region?.name !== attempt.region?.name)) continue
       // At the very moment of a timeout either may win.
-      if ([rowKey(attempt), regionKey(attempt)].some((row) => timeouts.has(`${row} ${endedAt}`))) continue
+      timeouts ??= timeoutsOf(trace)
+      const timedOut = timeouts
+      if ([rowKey(attempt), regionKey(attempt)].some((row) => timedOut.has(`${row} ${endedAt}`))) continue
+      ends ??= callEnds(trace)
       const told = ends.get(`${next.request} ${rowKey(next)}`) ?? []
       if (told.some((of) => endedNth < of && of < next.nth)) continue
       return broken(`${rowKey(next)} was asked again after a final word`, next.at, next.request)
@@ -129,7 +139,7 @@ export const attemptsHaveReason: Check = (trace) => {
     trace.signals.filter(({ signal: { _tag } }) => reasons.has(_tag)),
     ({ signal }) => rowKey(signal)
   )
-  for (const [row, attempts] of Map.groupBy(trace.attempts.filter(isAsked), rowKey)) {
+  for (const [row, attempts] of grouped(trace).byRow) {
     const known = told.get(row)?.length ?? 0
     const over = attempts[known]
     if (over !== undefined) {
@@ -230,14 +240,13 @@ const waitsInRegions = (rows: ReadonlyMap<string, ReadonlyArray<LivePolicy>>, re
 
 /** A row's attempts as its own policies let them pass: what another region took over within the same attempt came later. */
 const letIn = (attempts: ReadonlyArray<Attempt>): ReadonlyArray<Attempt> => {
-  const firsts = new Map<unknown, Set<string>>()
-  return attempts.filter(({ attempt, payload, region, request }) => {
+  // The attempts of each call, which has a payload of its own, as bits.
+  const seen = new Map<unknown, number>()
+  return attempts.filter(({ attempt, payload, region }) => {
     if (region === undefined) return true
-    const known = firsts.get(payload) ?? new Set()
-    firsts.set(payload, known)
-    const isFirst = !known.has(`${request} ${attempt}`)
-    known.add(`${request} ${attempt}`)
-    return isFirst
+    const known = seen.get(payload) ?? 0
+    seen.set(payload, known | (1 << attempt))
+    return (known & (1 << attempt)) === 0
   })
 }
 
@@ -250,8 +259,7 @@ interface Change {
 const sinceOf = (trace: Trace, breaker: LivePolicy, key: string | undefined): ReadonlyArray<Change> => {
   // All methods of a region share its circuit, which tells each change in one of them.
   const shared = isRegion(trace, rowKey(breaker))
-  return trace.signals.flatMap(({ at, signal }) =>
-    signal._tag === "CircuitChanged" &&
+  return changesOf(trace).flatMap(({ at, signal }) =>
     signal.downstream === breaker.downstream &&
     (shared || signal.method === breaker.method) &&
     (key === undefined || signal.key === key)
@@ -259,6 +267,19 @@ const sinceOf = (trace: Trace, breaker: LivePolicy, key: string | undefined): Re
       : []
   )
 }
+
+type Changed = Extract<Signal, { readonly _tag: "CircuitChanged" }>
+
+/** The changes of all circuits of a trace, looked for once. */
+const changesOf = (trace: Trace): ReadonlyArray<{ readonly at: number; readonly signal: Changed }> => {
+  const known = changesOfTraces.get(trace)
+  if (known !== undefined) return known
+  const made = trace.signals.flatMap(({ at, signal }) => (signal._tag === "CircuitChanged" ? [{ at, signal }] : []))
+  changesOfTraces.set(trace, made)
+  return made
+}
+
+const changesOfTraces = new WeakMap<Trace, ReturnType<typeof changesOf>>()
 
 /** The attempts that share a circuit: all of a row, or those of a key. More keys than there is room for share one. */
 const sharing = (breaker: LivePolicy, attempts: ReadonlyArray<Attempt>) => {
@@ -277,15 +298,17 @@ export const circuitsHold: Check = (trace) => {
     const inside = waitsInside(policies.slice(place + 1))
     if (breaker === undefined || inside === undefined) continue
     const waits = inside + waitsInRegions(rows, regionsOf(trace, row))
-    const mine = isRegion(trace, row) ? attemptsOf(trace, row) : letIn(attemptsOf(trace, row))
+    const inRegion = isRegion(trace, row)
+    const circuitOf = ({ circuit, region }: Attempt) => (inRegion ? region?.circuit : circuit)
+    const mine = inRegion ? attemptsOf(trace, row) : letIn(attemptsOf(trace, row))
     for (const { attempts, key } of sharing(breaker, mine)) {
       const changes = sinceOf(trace, breaker, key)
       const whose = key === undefined ? row : `${row} for '${key}'`
-      const open = attempts.find(({ at, circuit }) => circuit === "open" && openFor(changes, at) > waits)
+      const open = attempts.find((of) => circuitOf(of) === "open" && openFor(changes, of.at) > waits)
       if (open !== undefined) return broken(`${whose} was asked although its circuit is open`, open.at, open.request)
       const probes = number(breaker, "probes")
       const over = crowd(
-        attempts.filter(({ at, circuit }) => circuit === "half-open" && outFor(changes, at) > waits),
+        attempts.filter((of) => circuitOf(of) === "half-open" && outFor(changes, of.at) > waits),
         probes
       )
       if (over !== undefined) {

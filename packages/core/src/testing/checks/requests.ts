@@ -30,11 +30,11 @@ const unanswered = (signals: Parameters<Check>[0]["signals"]): Map<number, Map<s
   const calls = new Map<number, Map<string, string>>()
   for (const { request, signal } of signals) {
     if (signal._tag !== "CallEnded" || request < 0) continue
-    const of = calls.get(request) ?? new Map<string, string>()
-    calls.set(request, of)
     const name = key(signal.downstream, signal.method)
-    if (signal.outcome === "unavailable") of.set(name, name)
-    else of.delete(name)
+    const of = calls.get(request)
+    if (signal.outcome !== "unavailable") of?.delete(name)
+    else if (of === undefined) calls.set(request, new Map([[name, name]]))
+    else of.set(name, name)
   }
   return calls
 }

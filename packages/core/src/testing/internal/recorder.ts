@@ -29,6 +29,13 @@ type Raw = Effect.Effect<unknown, unknown>
 /** Far more than a run has; what comes later is not written down. */
 const entriesMax = 1_000_000
 
+/** Which row is asked, and in which region; the texts are made once for all attempts. */
+export interface Asked {
+  readonly row: string
+  readonly region: string | undefined
+  readonly regionRow: string | undefined
+}
+
 /** The notes of one run. */
 export class Recorder {
   readonly requests: Array<Trace.Request> = []
@@ -116,14 +123,14 @@ export class Recorder {
   /** One attempt, at one region where there are several: `call` is given what to tell when the plan has decided. */
   attempt(
     contract: Contract.Contract,
-    region: string | undefined,
+    { region, regionRow, row }: Asked,
     name: string,
     payload: unknown,
     call: (request: number, onMet: (met: Met) => void, onApplied: () => void) => Raw
   ): Raw {
     // The circuit as the gates have left it, in the same synchronous step.
-    const circuit = this.circuitOf(contract.name, name)
-    const regionCircuit = region === undefined ? undefined : this.circuitOf(`${contract.name}.${region}`, name)
+    const circuit = this.circuitOf(row)
+    const regionCircuit = regionRow === undefined ? undefined : this.circuitOf(regionRow)
     let mine: Trace.Attempt | undefined
     const body = Effect.withFiber<unknown, unknown>((fiber) => {
       const attempt: Trace.Attempt = {
@@ -186,19 +193,18 @@ export class Recorder {
             : "transient"
   }
 
-  private circuitOf(downstream: string, method: string): string | undefined {
-    const name = `${downstream}/${method}`
-    const known = this.breakers.get(name)
-    const breaker = known === undefined ? this.breakerOf(downstream, method) : known
-    if (known === undefined) this.breakers.set(name, breaker)
+  private circuitOf(row: string): string | undefined {
+    const known = this.breakers.get(row)
+    const breaker = known === undefined ? this.breakerOf(row) : known
+    if (known === undefined) this.breakers.set(row, breaker)
     const circuit = breaker?.state(Fiber.getCurrent()?.getRef(CallKey) ?? "")["circuit"]
     return typeof circuit === "string" ? circuit : undefined
   }
 
   /** The breaker of a row, `null` where it has none. */
-  private breakerOf(downstream: string, method: string): Instance | null {
-    for (const { row, parts } of this.rows) {
-      if (row.downstream !== downstream || row.method !== method) continue
+  private breakerOf(row: string): Instance | null {
+    for (const { parts, row: of } of this.rows) {
+      if (`${of.downstream}/${of.method}` !== row) continue
       return parts.find(({ part }) => part.kind === "circuitBreaker")?.instance ?? null
     }
     return null

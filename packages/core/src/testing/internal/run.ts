@@ -220,8 +220,13 @@ class World {
             `${fake.contract.name}/${name} has a transient error of its own: say how it is made with the option transient of Fake.make`
           )
         }
+        const asked = {
+          row: `${fake.contract.name}/${name}`,
+          region,
+          regionRow: region === undefined ? undefined : `${place}/${name}`
+        }
         calls[name] = (payload) =>
-          this.recorder.attempt(fake.contract, region, name, payload, (request, onMet, onApplied) => {
+          this.recorder.attempt(fake.contract, asked, name, payload, (request, onMet, onApplied) => {
             const served = () =>
               Effect.suspend(() =>
                 Effect.onExit(serve(name, payload), (exit) => Effect.sync(() => Exit.isSuccess(exit) && onApplied()))
