@@ -108,10 +108,10 @@ const outage = (Limit: Make, algorithm: string) =>
     untilMillis: 25_000
   }).refused(21_000, 25_000)
 
-/** How large it gets before fifty workers of whom about eight are busy, and never twenty. */
+/** How large it gets before fifty workers of whom about five are busy, now and then ten, and never twenty. */
 const quiet = (Limit: Make, algorithm: string) =>
   before(Limit, algorithm, {
-    rate: () => 160,
+    rate: () => 100,
     workers: () => 50,
     serviceMillis: () => 50,
     untilMillis: 20_000
