@@ -17,14 +17,20 @@ export const hungMillis = 3_600_000
 /** What a page gets where nothing else answers. */
 export const fallback = -1
 
-/** So many calls, one after another; for the scenario that waits for backoffs, at once. */
+/**
+ * So many calls run at once in the scenario that waits for backoffs: all first attempts fail, and more than
+ * `windowCalls` of them at once would open the circuit, so that refusals would be measured.
+ */
+export const flakyAtOnce = 60
+
+/** So many calls, one after another; for the scenario that waits for backoffs, some at once. */
 export type Batch = (calls: number) => Promise<void>
 
 /**
  * The scenarios:
  *
  * - `closed`: the downstream answers after one turn of the promise queue;
- * - `failing`: the first attempt of each call fails, the second answers; calls run at once, since they wait;
+ * - `failing`: the first attempt of each call fails, the second answers; some calls run at once, since they wait;
  * - `open`: the circuit is open, each call is refused and falls back;
  * - `full`: all permits are taken by calls that hang, each further one is refused and falls back.
  */

@@ -14,7 +14,7 @@ import {
 import { type Build, down, fallback, flaky, never, settings } from "../settings.ts"
 import { atOncePromise, oneByOnePromise } from "./loops.ts"
 
-const make = (permits: number, failureRate: number) =>
+const make = (permits: number, failureRate: number, minimumCalls: number = settings.minimumCalls) =>
   wrap(
     fallbackPolicy(handleAll, fallback),
     retry(handleAll, {
@@ -26,7 +26,7 @@ const make = (permits: number, failureRate: number) =>
       breaker: new CountBreaker({
         threshold: failureRate,
         size: settings.windowCalls,
-        minimumNumberOfCalls: settings.minimumCalls
+        minimumNumberOfCalls: minimumCalls
       })
     }),
     bulkhead(permits, 0),
@@ -61,7 +61,7 @@ export const build: Build = {
       return oneByOnePromise(() => policy.execute(down))
     },
     failing: async () => {
-      const policy = make(1_000_000, 0.95)
+      const policy = make(1_000_000, 0.95, settings.windowCalls)
       return atOncePromise(() => policy.execute(flaky()))
     },
     open: async () => {

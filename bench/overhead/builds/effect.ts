@@ -7,14 +7,19 @@ import * as Semaphore from "effect/Semaphore"
 import { type Build, down, fallback, flaky, hungMillis, never, settings } from "../settings.ts"
 import { atOnce, oneByOne } from "./loops.ts"
 
-const make = (permits: number, failureRate: number, timeoutMillis: number = settings.timeoutMillis) =>
+const make = (
+  permits: number,
+  failureRate: number,
+  timeoutMillis: number = settings.timeoutMillis,
+  minimumCalls: number = settings.minimumCalls
+) =>
   Effect.gen(function* () {
     const semaphore = Semaphore.makeUnsafe(permits)
     const breaker = yield* CircuitBreaker.make({
       tripPolicy: CircuitBreaker.rate({
         threshold: failureRate,
         size: settings.windowCalls,
-        minimumCalls: settings.minimumCalls
+        minimumCalls
       }),
       openDuration: "1 minute"
     })
@@ -48,7 +53,7 @@ export const build: Build = {
       return oneByOne(() => call)
     },
     failing: async () => {
-      const { guarded } = await make(1_000_000, 0.95)
+      const { guarded } = await make(1_000_000, 0.95, settings.timeoutMillis, settings.windowCalls)
       return atOnce(() => guarded(flaky(), settings.retries))
     },
     open: async () => {

@@ -21,11 +21,17 @@ const row = {
   bus: { active: false, failed: 0, emit: () => {}, subscribe: () => Effect.void }
 }
 
-const make = async (permits: number, failureRate: number, retries: number, timeoutMillis: number) => {
+const make = async (
+  permits: number,
+  failureRate: number,
+  retries: number,
+  timeoutMillis: number,
+  minimumCalls: number = settings.minimumCalls
+) => {
   const breaker = Policy.circuitBreaker({
     failureRate,
     windowCalls: settings.windowCalls,
-    minimumCalls: settings.minimumCalls,
+    minimumCalls,
     openFor: "1 minute",
     openMax: "1 minute"
   })
@@ -53,7 +59,7 @@ const buildOf = (of: (run: () => Promise<number>) => Down): Build => ({
       return oneByOne(() => call)
     },
     failing: async () => {
-      const { guarded } = await make(1_000_000, 0.95, settings.retries, settings.timeoutMillis)
+      const { guarded } = await make(1_000_000, 0.95, settings.retries, settings.timeoutMillis, settings.windowCalls)
       return atOnce(() => guarded(of(flaky())))
     },
     open: async () => {

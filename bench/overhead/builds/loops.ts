@@ -1,6 +1,6 @@
 /** Loops of calls, for builds whose calls are effects and for those whose are promises. */
 import * as Effect from "effect/Effect"
-import type { Batch } from "../settings.ts"
+import { type Batch, fallback, flakyAtOnce } from "../settings.ts"
 
 /** One call after another in one fiber; an effect is a value that may be run again, as a peer's function may. */
 export const oneByOne =
@@ -12,12 +12,19 @@ export const oneByOne =
       })
     )
 
-/** All at once, each in a fiber. */
+const answered = (value: unknown): void => {
+  if (value === fallback) throw new Error("a call fell back: the scenario measures refusals and not retries")
+}
+
+/** Some at once, each in a fiber; all must be answered. */
 export const atOnce =
   (call: () => Effect.Effect<unknown>): Batch =>
   (calls) =>
     Effect.runPromise(
-      Effect.forEach(Array.from({ length: calls }), () => call(), { concurrency: "unbounded", discard: true })
+      Effect.forEach(Array.from({ length: calls }), () => Effect.map(call(), answered), {
+        concurrency: flakyAtOnce,
+        discard: true
+      })
     )
 
 /** One after another. */
@@ -27,9 +34,13 @@ export const oneByOnePromise =
     for (let i = 0; i < calls; i++) await call()
   }
 
-/** All at once. */
+/** Some at once; all must be answered. */
 export const atOncePromise =
   (call: () => Promise<unknown>): Batch =>
   async (calls) => {
-    await Promise.all(Array.from({ length: calls }, call))
+    let left = calls
+    const worker = async () => {
+      while (left-- > 0) answered(await call())
+    }
+    await Promise.all(Array.from({ length: flakyAtOnce }, worker))
   }
