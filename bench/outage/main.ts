@@ -4,7 +4,7 @@
  * and a picture per trace. docs/outage-race.md says how it is measured.
  *
  * `--short` takes less than a minute, and ends with 1 where ours has fallen behind its peers.
- * `--virtual` takes seconds: the standard policy alone, in virtual time.
+ * `--virtual` takes seconds: the standard policy alone, in virtual time; with `--variants` also with other knobs.
  * `BENCH_ROUNDS` (3), `BENCH_TRACES` and `BENCH_BUILDS` (names, separated by commas).
  */
 import { mkdirSync, writeFileSync } from "node:fs"
@@ -16,10 +16,11 @@ import { enter, type Result, race } from "./race.ts"
 import { report } from "./report.ts"
 import { behind, short } from "./short.ts"
 import { traces } from "./traces.ts"
+import { variantsTable } from "./variants.ts"
 import { virtualTable } from "./virtualTable.ts"
 
 if (process.argv.includes("--virtual")) {
-  console.log(await virtualTable([1, 2, 3, 4, 5]))
+  console.log(await (process.argv.includes("--variants") ? variantsTable() : virtualTable([1, 2, 3, 4, 5])))
   process.exit(0)
 }
 

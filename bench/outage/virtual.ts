@@ -110,7 +110,10 @@ class Station {
 }
 
 /** Runs a trace. */
-export const virtual = (trace: Trace, policy: Policy.Policy, seed: number): Promise<Worth> =>
+/** Knobs of some policies, by their kind, that are turned before the first request. */
+export type Turned = Readonly<Record<string, Policy.Facts>>
+
+export const virtual = (trace: Trace, policy: Policy.Policy, seed: number, turned: Turned = {}): Promise<Worth> =>
   Effect.gen(function* () {
     const context = yield* Effect.context<never>()
     const station = (region: Region) =>
@@ -118,7 +121,8 @@ export const virtual = (trace: Trace, policy: Policy.Policy, seed: number): Prom
     const stations = trace.regions ? [station("a"), station("b")] : [station("a")]
     const [first] = stations
     const row = { downstream: "essential", method: "get", bus: yield* Signal.Bus }
-    const { intercept } = yield* Policy.build(policy, row)
+    const { intercept, parts } = yield* Policy.build(policy, row)
+    for (const { instance, part } of parts) instance.assign(turned[part.kind] ?? {})
     const asked = arrivals(trace.load, phases.end, seed)
     const outcomes: Array<Worth["outcomes"][number]> = []
     const call: Effect.Effect<Result.Result<unknown, unknown>, unknown> = trace.regions

@@ -375,6 +375,56 @@ describe("an answer from a cache below", () => {
   )
 })
 
+describe("a key that is always asked, by sessions that want something newer", () => {
+  it.effect("lets go of each load once it has ended", () =>
+    Effect.gen(function* () {
+      const { part, ...rest } = Cache.make({ fresh: "1 minute", entriesMax: 10 })
+      let living: object = {}
+      const build = Effect.map(part.build, (instance) => ({
+        ...instance,
+        serve: (row: Parameters<typeof instance.serve>[0]) =>
+          Effect.tap(instance.serve(row), (of) =>
+            Effect.sync(() => {
+              living = of
+            })
+          )
+      }))
+      const marks = { ...ReadMarks.make(), of: () => ({ begunAt: undefined, cameAt: Number.POSITIVE_INFINITY }) }
+      const ring = Notes.layer({
+        read: {
+          policy: Policy.deadline("1 second"),
+          cache: { ...rest, part: { ...part, build } },
+          fallback: Fallback.when(Fallback.value(-1), { reasons: [] })
+        }
+      })
+      const { transport } = raw([Effect.delay(Effect.succeed(1), 10)])
+      const above = Layer.provide(Layer.succeed(ReadMarks.ReadMarks, marks))
+      const notes = Context.get(yield* Layer.build(ring.pipe(Layer.provide(transport), above)), Notes)
+      const depth = () => {
+        const flights: unknown = Reflect.get(living, "flights")
+        let deepest = 0
+        for (const flight of flights instanceof Map ? flights.values() : []) {
+          let of: unknown = flight
+          for (let nth = 0; typeof of === "object" && of !== null; nth++) {
+            deepest = Math.max(deepest, nth)
+            of = Reflect.get(of, "after")
+          }
+        }
+        return deepest
+      }
+      let most = 0
+      for (let nth = 0; nth < 200; nth++) {
+        yield* notes.read({}).pipe(Effect.ignore, Caller.as({ session: `${nth}` }), Effect.forkChild)
+        yield* TestClock.adjust(4)
+        most = Math.max(most, depth())
+      }
+      // Somebody always waited for another's end.
+      assert.isAtLeast(most, 1)
+      assert.isAtMost(most, 2)
+    })
+  )
+})
+
 describe("a caller who is content with what is known", () => {
   it.effect("asks nobody: neither for him nor beside him", () =>
     Effect.gen(function* () {

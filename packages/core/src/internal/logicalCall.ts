@@ -33,6 +33,7 @@ import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
 import { ownerOf } from "./owner.ts"
 import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
+import { requestKey } from "./requestKey.ts"
 import { type SessionRead, sessionRead } from "./sessionRead.ts"
 import { degrade, fromError, fromFinal, told } from "./settle.ts"
 import { Witness } from "./witness.ts"
@@ -194,7 +195,7 @@ class LogicalCall implements Fallback.Request, Sent {
   private witnessed(call: AnyEffect): AnyEffect {
     const witness = this.fiber.getRef(Witness)
     const { session } = this.fiber.getRef(Caller)
-    const key = witness === undefined || session === undefined ? undefined : keyOf(this)
+    const key = witness === undefined || session === undefined ? undefined : requestKey(this)
     if (witness === undefined || session === undefined || key === undefined) return call
     const { downstream, method } = this.of.row
     const shown = witness({ downstream, method, session, key })
@@ -421,16 +422,6 @@ const refused = ({ method, row }: MethodOf, sent: Sent, reason: Refusal): Unavai
   return failure
 }
 
-/** Nothing where the payload has no text form. */
-const keyOf = (request: Fallback.Request): string | undefined => {
-  try {
-    return request.key()
-  } catch {
-    return undefined
-  }
-}
-
-/** What a fallback remembers must not break an answer that is good without it. */
 /** A call whose answer was in a cache below for so long: what is remembered of it is older by that. */
 const earlier = (of: Fallback.Request, millis: number): Fallback.Request => ({
   payload: of.payload,
@@ -440,6 +431,7 @@ const earlier = (of: Fallback.Request, millis: number): Fallback.Request => ({
   now: of.now - millis
 })
 
+/** What a fallback remembers must not break an answer that is good without it. */
 const observe = (step: Fallback.Instance, request: Fallback.Request, value: unknown): void => {
   try {
     step.observe?.(request, value)

@@ -5,6 +5,7 @@ import type * as Fallback from "../Fallback.ts"
 import type { Row } from "../Policy.ts"
 import { Carried, type CarriedMarks, type Mark, type ReadMarks, sessionLengthMax } from "../ReadMarks.ts"
 import { mayFollow } from "./readMark.ts"
+import { requestKey } from "./requestKey.ts"
 
 export class SessionRead {
   private readonly key: string
@@ -69,15 +70,6 @@ export const sessionRead = (
     if (bus.active) bus.emit({ _tag: "SessionUnknown", at: request.now, downstream, method })
     return undefined
   }
-  const key = keyOf(request)
+  const key = requestKey(request)
   return key === undefined ? undefined : new SessionRead(key, session, marks, carried)
-}
-
-/** Nothing where the payload has no text form: then nothing is kept of it that could be older. */
-const keyOf = (request: Fallback.Request): string | undefined => {
-  try {
-    return request.key()
-  } catch {
-    return undefined
-  }
 }

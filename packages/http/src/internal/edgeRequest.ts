@@ -201,6 +201,7 @@ const notCached = Problem.make({
   reason: "NOT_CACHED",
   detail: "the request wants what is cached, and not all of it is"
 })
+
 /** The headers of an answer that is made for one client's marks: nobody else may be given it, nor its marks. */
 const ownOf = (marks: ReadMarks.CarriedMarks, headers: Readonly<Record<string, string | undefined>>) => {
   const field = readMarkField.write(marks)

@@ -129,11 +129,12 @@ export const undiciCall = (
     })
     const { statusCode: status } = response
     const heard = Context.get(of.context, Quota.Heard)
-    if (heard !== undefined) {
-      tellQuota(heard, plain(response.headers), status, clock.currentTimeMillisUnsafe())
-    }
     const keeps = Context.get(of.context, Cache.Heard)
-    if (keeps !== undefined) tellSaid(keeps, plain(response.headers))
+    if (heard !== undefined || keeps !== undefined) {
+      const fields = plain(response.headers)
+      if (heard !== undefined) tellQuota(heard, fields, status, clock.currentTimeMillisUnsafe())
+      if (keeps !== undefined) tellSaid(keeps, fields)
+    }
     const good = status >= 200 && status < 300
     const text = await boundedText(response, limitBytes)
     if (good && text === undefined) {

@@ -20,6 +20,7 @@ import type { Signal } from "../../Signal.ts"
 import type { Unavailable } from "../../Unavailable.ts"
 import { digest } from "../digest.ts"
 import { forkBeside } from "../fork.ts"
+import { requestKey } from "../requestKey.ts"
 import { Entries } from "./entries.ts"
 import {
   type CacheRow,
@@ -149,7 +150,7 @@ export class LivingCache {
   /** Answers a call from what is known, or by a load. */
   ask(ask: Ask): Effect.Effect<Found> {
     return Effect.withFiber((fiber) => {
-      const key = this.values.mode === "off" ? undefined : keyOf(ask.request)
+      const key = this.values.mode === "off" ? undefined : requestKey(ask.request)
       const now = nowOf(fiber)
       if (key === undefined || this.values.mode !== "on") {
         if (ask.demand === "cached") return Effect.succeed({ kind: "failed", failure: ask.refuse("NOT_CACHED") })
@@ -208,7 +209,7 @@ export class LivingCache {
     now: number,
     said: Said | undefined
   ): void {
-    const key = keyOf(request)
+    const key = requestKey(request)
     if (key === undefined) return
     this.invalidateKey(key)
     const as = { asOf: asOf - ageOf(said), cameAt: now - ageOf(said), jitter: 0 }
@@ -219,7 +220,7 @@ export class LivingCache {
 
   /** Forgets what is known for a request. */
   invalidate(request: Fallback.Request): void {
-    const key = keyOf(request)
+    const key = requestKey(request)
     if (key !== undefined) this.invalidateKey(key)
   }
 
@@ -609,15 +610,6 @@ type Dropped = Extract<CacheSignal, { readonly _tag: "CacheDropped" }>
 type Untold = CacheSignal extends infer S ? (S extends CacheSignal ? Omit<S, "downstream" | "method"> : never) : never
 
 const nowOf = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
-
-/** The request's own key; nothing where it has none: then nothing is kept and nothing found. */
-const keyOf = (request: Pick<Fallback.Request, "key">): string | undefined => {
-  try {
-    return request.key()
-  } catch {
-    return undefined
-  }
-}
 
 /** Ages are told in whole seconds: what the session was shown may have been read so much earlier than was told. */
 export const ageRoundingMillis = 1000

@@ -52,7 +52,7 @@ const number = (policy: LivePolicy, knob: string): number => {
 const repeats = new Set(["retry", "hedge"])
 
 /** When each row was told that an attempt had timed out. */
-const timeoutsOf = ({ signals }: Pick<Trace, "signals">): ReadonlySet<string> =>
+const timeoutsOf = ({ signals }: Trace): ReadonlySet<string> =>
   new Set(signals.flatMap(({ at, signal }) => (signal._tag === "AttemptTimedOut" ? [`${rowKey(signal)} ${at}`] : [])))
 
 /** The attempts of each call: the same request with the same payload object. */

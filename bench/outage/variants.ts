@@ -1,0 +1,55 @@
+/** `npm run bench:outage -- --virtual --variants`: what the standard policy would be worth with other knobs of its breaker. */
+import { Policy } from "@failsoft/core"
+import { row } from "../overhead/table.ts"
+import { arrivals } from "./arrivals.ts"
+import { oracle } from "./oracle.ts"
+import { knobs, phases } from "./settings.ts"
+import { traceNamed } from "./traces.ts"
+import { type Turned, virtual } from "./virtual.ts"
+
+const names = ["none", "down", "hang", "slow x10", "flapping", "capacity 30 %", "cold recovery"]
+const seeds = Array.from({ length: 16 }, (_, nth) => nth + 1)
+
+const variants: Readonly<Record<string, Turned[string]>> = {
+  "30, 8 (the default)": {},
+  "20, 8": { consecutiveFailures: 20 },
+  "60, 8": { consecutiveFailures: 60 },
+  "30, timeouts like all others": { consecutiveTimeouts: 0 },
+  "30, 5": { consecutiveTimeouts: 5 },
+  "30, 12": { consecutiveTimeouts: 12 },
+  "the default, 3 probes": { probes: 3 },
+  "the default, 8 probes": { probes: 8 },
+  "the default, open for up to 1 s, 3 probes": { openMaxMillis: 1000, probes: 3 },
+  "the default without the ramp": { ramp: false },
+  "no breaker": { mode: "off" }
+}
+
+/** The mean share of the oracle's goodput in a trace. */
+const share = async (name: string, circuitBreaker: Turned[string]): Promise<number> => {
+  const trace = traceNamed(name)
+  let sum = 0
+  for (const seed of seeds) {
+    const bound = oracle(trace, arrivals(trace.load, phases.end, seed), seed)
+    const best = bound.reduce((total, { weight }) => total + weight, 0) / bound.length
+    const policy = Policy.standard({ deadline: knobs.callMillis })
+    sum += (await virtual(trace, policy, seed, { circuitBreaker })).goodput / best
+  }
+  return sum / seeds.length
+}
+
+/** The table of docs/policies/standard.md. */
+export const variantsTable = async (): Promise<string> => {
+  const lines = [
+    row("run of failures, of timeouts", names),
+    row(
+      "---",
+      names.map(() => "---")
+    )
+  ]
+  for (const [variant, turned] of Object.entries(variants)) {
+    const cells: Array<string> = []
+    for (const name of names) cells.push((await share(name, turned)).toFixed(3))
+    lines.push(row(variant, cells))
+  }
+  return lines.join("\n")
+}
