@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Fault, Player } from "@failsoft/core/testing/faults"
 import { FaultProxy, FaultServer } from "@failsoft/http/testing"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
@@ -19,12 +20,13 @@ const endings: Readonly<Record<Tag, string>> = {
   Garble: "ContractViolation",
   Truncate: "connection_terminated unknown",
   ResetBefore: "connection_terminated unknown",
+  FailAfter: "destination_unavailable unknown",
   ResetAfter: "connection_terminated unknown",
   // The connection of a call that had to be seen first.
   Unreachable: "connection_terminated unknown"
 }
 
-const applies: ReadonlySet<Tag> = new Set<Tag>(["Serve", "Drip", "Garble", "Truncate", "ResetAfter"])
+const applies: ReadonlySet<Tag> = new Set<Tag>(["Serve", "Drip", "Garble", "Truncate", "FailAfter", "ResetAfter"])
 
 const wordOf = (error: unknown): string =>
   Predicate.hasProperty(error, "cause") && Predicate.hasProperty(error, "applied")
@@ -86,6 +88,7 @@ describe("a server that fails by a plan", () => {
         { kind: "garbled", ...always, from: 200, until: 400 },
         { kind: "partial", ...always, from: 400, until: 500, recoverMillis: 200 },
         { kind: "resetAfter", ...always, target: "shop/get", from: 600, until: 700 },
+        { kind: "failAfter", percent: 50, ...always, from: 660, until: 760 },
         { kind: "flap", upMillis: 20, downMillis: 20, ...always, from: 700, until: 800 },
         { kind: "hang", ...always, from: 800, until: 810, recoverMillis: 60 },
         { kind: "down", ...always, from: 880, until: 900, first: 2 },
@@ -109,6 +112,7 @@ describe("a server that fails by a plan", () => {
         assert.strictEqual(applied(), due, `call ${nth}: ${decision._tag}`)
       }
       assert.deepEqual([...seen].sort(), [
+        "FailAfter",
         "Garble",
         "Hang",
         "Refuse",
@@ -169,6 +173,91 @@ describe("a server that fails by a plan", () => {
       yield* until("destination_unavailable no", call(2))
       yield* Fiber.interrupt(hanging)
       yield* until("answered", call(3))
+    })
+  )
+
+  it.live("has so many workers and a queue, fewer of them and slower ones by the plan, and counts what they do", () =>
+    Effect.gen(function* () {
+      const gates: Array<Deferred.Deferred<void>> = []
+      const server = yield* FaultServer.make({
+        downstream: "shop",
+        workers: { count: 2, queueMax: 1 },
+        answer: () =>
+          Effect.suspend(() => {
+            const gate = Deferred.makeUnsafe<void>()
+            gates.push(gate)
+            return Effect.as(Deferred.await(gate), { status: 200 })
+          })
+      })
+      const ask = Effect.forkChild(
+        Effect.promise((signal) =>
+          fetch(server.url, { signal }).then(
+            ({ status }) => status,
+            () => 0
+          )
+        )
+      )
+      const statusOf = (fiber: Fiber.Fiber<number>) => Fiber.join(fiber)
+      const loaded = (busy: number, waiting: number) =>
+        Effect.repeat(
+          Effect.sync(() => server.load()),
+          { until: (of) => of.busy === busy && of.waiting === waiting, schedule: Schedule.spaced("5 millis") }
+        )
+      const finish = Effect.suspend(() => {
+        const gate = gates.shift()
+        return gate === undefined ? Effect.die("nobody works") : Deferred.succeed(gate, undefined)
+      })
+      const one = yield* ask
+      yield* loaded(1, 0)
+      const two = yield* ask
+      yield* loaded(2, 0)
+      const three = yield* ask
+      yield* loaded(2, 1)
+      assert.strictEqual(yield* statusOf(yield* ask), 503)
+      // Its caller goes away; the worker does not notice.
+      yield* Fiber.interrupt(two)
+      yield* finish
+      assert.strictEqual(yield* statusOf(one), 200)
+      yield* loaded(2, 0)
+      // One worker less: who waits goes on waiting though another ends.
+      yield* server.play(
+        Player.make(
+          { faults: [{ kind: "capacity", concurrent: 1, target: "shop", from: 0, until: 1000 }] },
+          { seed: 1, elapsedMillis: () => 1 }
+        )
+      )
+      const four = yield* ask
+      yield* loaded(2, 1)
+      yield* finish
+      yield* loaded(1, 1)
+      yield* finish
+      assert.strictEqual(yield* statusOf(three), 200)
+      yield* loaded(1, 0)
+      yield* finish
+      assert.strictEqual(yield* statusOf(four), 200)
+      yield* loaded(0, 0)
+      const { received, wastedMillis, workMillis } = server.done()
+      assert.strictEqual(received, 5)
+      assert.isAbove(wastedMillis, 0)
+      assert.isAbove(workMillis, wastedMillis)
+    })
+  )
+
+  it.live("works as slowly as the plan says", () =>
+    Effect.gen(function* () {
+      const server = yield* FaultServer.make({
+        downstream: "shop",
+        answer: () => Effect.as(Effect.sleep(10), { status: 200 })
+      })
+      const asked = Effect.promise(() => fetch(server.url).then((response) => response.text()))
+      yield* asked
+      const { workMillis } = server.done()
+      yield* server.play(
+        yield* Player.start({ faults: [{ kind: "slow", factor: 20, target: "shop", from: 0, until: 60_000 }] })
+      )
+      yield* asked
+      // A timer may be early by a part of a millisecond, which counts twenty times here.
+      assert.isAbove(server.done().workMillis - workMillis, 170)
     })
   )
 

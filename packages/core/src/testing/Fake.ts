@@ -54,8 +54,9 @@ import type * as Contract from "../Contract.ts"
 import type * as Downstream from "../Downstream.ts"
 import type { Transient } from "../Transient.ts"
 import { draw } from "./Draw.ts"
-import { CurrentRequest } from "./internal/interpreter.ts"
+import { CurrentRequest, type Words, wordsOf, worked } from "./internal/interpreter.ts"
 import * as Pump from "./Pump.ts"
+import * as Workers from "./Workers.ts"
 
 /**
  * How a method answers: a value, or an effect that may fail with its contract's errors.
@@ -123,13 +124,15 @@ export interface Fake<out T> {
   readonly transient: ((of: Transient) => unknown) | undefined
   /** Nothing where it is one place. */
   readonly regions?: Regions | undefined
+  /** Nothing where there is always somebody; each region has so many. */
+  readonly workers?: Workers.Options | undefined
   /** Starts it anew; the seed draws how long answers take. */
   readonly start: (seed: number) => Effect.Effect<Living>
 }
 
 /**
- * How long answers take, in milliseconds, and the transient error of a contract that
- * has one of its own.
+ * How long answers take, in milliseconds, how many are made at once, and the transient
+ * error of a contract that has one of its own.
  *
  * @category models
  * @since 0.1.0
@@ -137,6 +140,8 @@ export interface Fake<out T> {
 export interface Options {
   /** Default from 2 to 20 ms. */
   readonly latency?: { readonly from: number; readonly to: number }
+  /** Who does the work, each for the time of one answer. Default: as many as are needed. */
+  readonly workers?: Workers.Options
   readonly transient?: (of: Transient) => unknown
 }
 
@@ -214,6 +219,7 @@ export const make = <Self, Id extends string, M extends Contract.Methods>(
     client: service as unknown as Context.Key<never, object>,
     transport: service.Transport as unknown as Context.Key<Downstream.Transport<Id>, object>,
     transient: options.transient,
+    workers: options.workers,
     start
   }
 }
@@ -256,8 +262,24 @@ export const started = <T>(
         })
       )
 
-const layerOf = <T>(fake: Fake<T>, serve: Living["serve"]): Layer.Layer<T> =>
-  Layer.succeedContext(Context.make(fake.transport, callsOf(fake, serve)))
+const layerOf = <T>(fake: Fake<T>, serve: Living["serve"]): Layer.Layer<T> => {
+  const { workers } = fake
+  if (workers === undefined) return Layer.succeedContext(Context.make(fake.transport, callsOf(fake, serve)))
+  return Layer.effectContext(
+    Effect.map(Workers.make(workers), (working) =>
+      Context.make(
+        fake.transport,
+        callsOf(fake, (method, payload) => worked(working, wordsOfFake(fake, method), serve(method, payload)))
+      )
+    )
+  )
+}
+
+const wordsOfFake = ({ contract, transient }: Pick<Fake<unknown>, "contract" | "transient">, name: string): Words => {
+  const method = contract.methods[name]
+  if (method === undefined) throw new Error(`${contract.name} has no method ${name}`)
+  return wordsOf(`${contract.name}/${name}`, method, transient)
+}
 
 /** What cannot be joined is a mistake of the test's author. */
 const joined = <T>(fake: Fake<T>, living: ReadonlyArray<readonly [string, Living]>): Layer.Layer<T> => {

@@ -37,8 +37,9 @@ import * as Schema from "effect/Schema"
 import type * as Contract from "../Contract.ts"
 import type * as Downstream from "../Downstream.ts"
 import { Interpreter } from "./internal/interpreter.ts"
+import type * as Workers from "./Workers.ts"
 
-export { type Decision, decide, fullCapacity, type Moment } from "./internal/decide.ts"
+export { busy, type Decision, decide, fullCapacity, type Moment } from "./internal/decide.ts"
 
 const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 600_000 }))
 const At = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 86_400_000 }))
@@ -56,6 +57,8 @@ export const withFields = <const More extends Schema.Struct.Fields>(more: More) 
   return Schema.Union([
     /** Each answer later by `millis`, give or take `jitter`. */
     kind("latency", { millis: Millis, jitter: Schema.optionalKey(Millis) }),
+    /** Work goes `factor` times as slowly. */
+    kind("slow", { factor: Schema.Finite.check(Schema.isBetween({ minimum: 1, maximum: 1000 })) }),
     /** A share of requests is refused with 503 (or 429), nothing applied. */
     kind("transient", {
       percent: Percent,
@@ -72,17 +75,19 @@ export const withFields = <const More extends Schema.Struct.Fields>(more: More) 
     kind("garbled", {}),
     /** An answer that breaks off. */
     kind("partial", {}),
+    /** A share of requests is applied, and then answered with 502. */
+    kind("failAfter", { percent: Percent }),
     /** The connection is reset; nothing applied. */
     kind("resetBefore", {}),
     /** Applied, then the connection is reset. */
     kind("resetAfter", {}),
     /** In turn well and reset. */
     kind("flap", { upMillis: Millis, downMillis: Millis }),
-    /** At most so many at once, the rest 503. */
+    /** At most so many at once, the rest 503; a downstream with workers has at most so many of them. */
     kind("capacity", { concurrent: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 10_000 })) }),
     /** Connections are refused. */
     kind("down", {}),
-    /** Capacity grows from 10 % to all of it over `millis`. */
+    /** Capacity, or the share of the workers that are there, grows from 10 % to all of it over `millis`. */
     kind("coldStart", { millis: Millis })
   ])
 }
@@ -171,7 +176,7 @@ export type Plan = typeof Plan.Type
 /**
  * Faults around a transport, below every policy: provide it with the transport and
  * give it to the ring. Times count from when the layer is built; the same seed draws
- * the same.
+ * the same. With `workers` the transport is what a worker does.
  *
  * @category layers
  * @since 0.1.0
@@ -179,12 +184,15 @@ export type Plan = typeof Plan.Type
 export const layer = <Self, Id extends string, M extends Contract.Methods>(
   service: Downstream.Service<Self, Id, M>,
   plan: Plan,
-  options: { readonly seed?: number } = {}
+  options: { readonly seed?: number; readonly workers?: Workers.Options } = {}
 ): Layer.Layer<Downstream.Transport<Id>, never, Downstream.Transport<Id>> =>
   Layer.effect(
     service.Transport,
-    Effect.map(
-      Effect.all({ raw: service.Transport, interpreter: Interpreter.make(plan, options.seed ?? 1) }),
-      ({ raw, interpreter }) => interpreter.around(service.contract, raw)
-    )
+    Effect.gen(function* () {
+      const raw = yield* service.Transport
+      const { contract } = service
+      const interpreter = yield* Interpreter.make(plan, options.seed ?? 1)
+      const workers = options.workers && (yield* interpreter.workers(contract.name, options.workers))
+      return interpreter.around(contract, raw, workers)
+    })
   )

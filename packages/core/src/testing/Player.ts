@@ -36,7 +36,8 @@
 import * as Effect from "effect/Effect"
 import { draw } from "./Draw.ts"
 import type { Plan, PlannedFault } from "./Fault.ts"
-import { type Decision, decide } from "./internal/decide.ts"
+import { type Decision, decide, warmShare } from "./internal/decide.ts"
+import { takes } from "./internal/pace.ts"
 
 /**
  * What a call meets.
@@ -52,6 +53,8 @@ export interface Met {
   readonly kinds: ReadonlyArray<PlannedFault["kind"]>
   /** When the fault that decided ends, in milliseconds since the start. */
   readonly until: number
+  /** How many times as long its work takes, and until when. */
+  readonly slow: ReadonlyArray<{ readonly factor: number; readonly until: number }>
 }
 
 /**
@@ -66,8 +69,13 @@ export interface Player {
   readonly elapsedMillis: () => number
   /** Whether some fault is for this method, at any time: if not, nothing needs to be asked. */
   readonly concerns: (downstream: string, method: string) => boolean
-  /** A call that a fault is for comes: what it meets. It counts as in progress until it {@link Player.leave}s. */
-  readonly enter: (downstream: string, method: string, request: number) => Met
+  /**
+   * A call that a fault is for comes: what it meets. It counts as in progress until it {@link Player.leave}s.
+   * Where `hasWorkers`, less capacity refuses nobody: {@link Player.workers} says how many are there.
+   */
+  readonly enter: (downstream: string, method: string, request: number, hasWorkers?: boolean) => Met
+  /** How many of a downstream's workers are there now, at least one. */
+  readonly workers: (downstream: string, count: number) => number
   /** A call of the downstream is over. */
   readonly leave: (downstream: string) => void
   /** Whether whoever connects to this downstream now is refused, whatever is asked. */
@@ -84,7 +92,13 @@ interface Active {
   met: number
 }
 
-const well: Met = { decision: { _tag: "Serve", delayMillis: 0 }, delayMillis: 0, kinds: [], until: 0 }
+/**
+ * What a call meets that no fault is for.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const well: Met = { decision: { _tag: "Serve", delayMillis: 0 }, delayMillis: 0, kinds: [], until: 0, slow: [] }
 
 /** So many requests are remembered: a server that runs for days has more, and the first are long over. */
 const requestsMax = 100_000
@@ -93,6 +107,26 @@ const requestsMax = 100_000
 const namesOf = (downstream: string): ReadonlyArray<string> => {
   const dot = downstream.indexOf(".")
   return dot > 0 ? [downstream, downstream.slice(0, dot)] : [downstream]
+}
+
+/** Whether a fault is for the workers of a downstream, and not for some of its calls. */
+const takesWorkers = ({ fault, targets }: Active, names: ReadonlyArray<string>): boolean =>
+  (fault.kind === "capacity" || fault.kind === "coldStart") &&
+  fault.first === undefined &&
+  targets.some((of) => names.includes(of))
+
+/** How many of all workers a fault leaves; while it fades they come back one by one. */
+const workersUnder = (fault: PlannedFault, count: number, now: number): number => {
+  const { from, recoverMillis = 0, until } = fault
+  if (now < from || now >= until + recoverMillis) return count
+  const least =
+    fault.kind === "capacity"
+      ? Math.min(count, fault.concurrent)
+      : fault.kind === "coldStart"
+        ? Math.round(count * warmShare(Math.min(now, until) - from, fault.millis))
+        : count
+  const fading = now < until ? 0 : (now - until) / recoverMillis
+  return Math.floor(least + (count - least) * fading)
 }
 
 class Playing implements Player {
@@ -120,15 +154,26 @@ class Playing implements Player {
     return this.of(downstream, method).length > 0
   }
 
-  enter(downstream: string, method: string, request: number): Met {
+  enter(downstream: string, method: string, request: number, hasWorkers = false): Met {
     const running = (this.inFlight.get(downstream) ?? 0) + 1
     this.inFlight.set(downstream, running)
     const faults = this.of(downstream, method)
-    return faults.length === 0 ? well : this.meet(faults, `${downstream}/${method}`, request, running)
+    if (faults.length === 0) return well
+    const deciding = hasWorkers ? faults.filter((of) => !takesWorkers(of, namesOf(downstream))) : faults
+    return this.meet(deciding, `${downstream}/${method}`, request, running)
   }
 
   leave(downstream: string): void {
     this.inFlight.set(downstream, (this.inFlight.get(downstream) ?? 1) - 1)
+  }
+
+  workers(downstream: string, count: number): number {
+    const now = this.elapsedMillis()
+    const names = namesOf(downstream)
+    const there = this.active
+      .filter((of) => takesWorkers(of, names))
+      .map(({ fault }) => workersUnder(fault, count, now))
+    return Math.max(1, Math.min(count, ...there))
   }
 
   isDown(downstream: string): boolean {
@@ -189,6 +234,7 @@ class Playing implements Player {
     const nth = this.nth(request, name)
     let delayMillis = 0
     const kinds: Array<PlannedFault["kind"]> = []
+    const slow: Array<Met["slow"][number]> = []
     for (const active of faults) {
       const { fault } = active
       if (now < fault.from || now >= fault.until + (fault.recoverMillis ?? 0)) continue
@@ -197,6 +243,11 @@ class Playing implements Player {
       const fading = (now - fault.until) / (fault.recoverMillis ?? 1)
       if (now >= fault.until && draw(this.seed, active.nth, request, nth, "fade") < fading) continue
       active.met++
+      if (fault.kind === "slow") {
+        kinds.push(fault.kind)
+        slow.push({ factor: fault.factor, until: fault.until + (fault.recoverMillis ?? 0) })
+        continue
+      }
       const decision = decide(fault, {
         elapsedMillis: now - fault.from,
         inFlight,
@@ -209,9 +260,9 @@ class Playing implements Player {
         continue
       }
       kinds.push(fault.kind)
-      return { decision, delayMillis, kinds, until: fault.until }
+      return { decision, delayMillis, kinds, until: fault.until, slow }
     }
-    return kinds.length === 0 ? well : { ...well, delayMillis, kinds }
+    return kinds.length === 0 ? well : { ...well, delayMillis, kinds, slow }
   }
 }
 
@@ -248,6 +299,29 @@ export const start = (
       return make(plan, { seed, elapsedMillis })
     })
   )
+
+/**
+ * The work of a call, as slow as the plan makes it while it lasts: its end comes later.
+ * What was slow when the call came may be over when a worker is free, and what a
+ * slowness leaves undone goes on at its usual pace.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const slowed = <A, E>(
+  work: Effect.Effect<A, E>,
+  { slow }: Met,
+  elapsedMillis: () => number
+): Effect.Effect<A, E> =>
+  slow.length === 0
+    ? work
+    : Effect.suspend(() => {
+        const from = elapsedMillis()
+        return Effect.flatMap(Effect.exit(work), (exit) => {
+          const millis = elapsedMillis() - from
+          return Effect.delay(exit, takes(millis, from, slow) - millis)
+        })
+      })
 
 /**
  * The targets of a plan that are not among the downstreams and their methods, in the

@@ -7,3 +7,4 @@
 export * as Draw from "./Draw.ts"
 export * as Fault from "./Fault.ts"
 export * as Player from "./Player.ts"
+export * as Workers from "./Workers.ts"

@@ -107,6 +107,7 @@ const wordOf = (failure: unknown) =>
 describe("a fault around a transport", () => {
   it.each([
     [{ kind: "latency", millis: 100 }, "answered", 1],
+    [{ kind: "slow", factor: 20 }, "answered", 1],
     [{ kind: "transient", percent: 100 }, "destination_unavailable no", 0],
     [{ kind: "transient", percent: 100, status: 429 }, "connection_limit_reached no", 0],
     [{ kind: "transient", percent: 0 }, "answered", 1],
@@ -115,6 +116,8 @@ describe("a fault around a transport", () => {
     [{ kind: "drip" }, "answered", 1],
     [{ kind: "garbled" }, "ContractViolation", 1],
     [{ kind: "partial" }, "connection_terminated unknown", 1],
+    [{ kind: "failAfter", percent: 100 }, "destination_unavailable unknown", 1],
+    [{ kind: "failAfter", percent: 0 }, "answered", 1],
     [{ kind: "resetBefore" }, "connection_terminated unknown", 0],
     [{ kind: "resetAfter" }, "connection_terminated unknown", 1],
     [{ kind: "flap", upMillis: 500, downMillis: 500 }, "answered", 1],
@@ -140,6 +143,11 @@ describe("a fault around a transport", () => {
     assert.strictEqual(wordOf(seen.failure), word)
     assert.strictEqual(seen.applied, 1)
     if (kind === "drip") assert.isAbove(seen.took, 200)
+  })
+
+  it("takes so many times as long where work is slow", () => {
+    // A fake's answer takes 5 ms here.
+    assert.strictEqual(under({ kind: "slow", factor: 20 }).took, 100)
   })
 
   it("lets go who hangs when it ends", () => {

@@ -39,8 +39,8 @@ describe("what a fault does to a request", () => {
   })
 
   it("refuses exactly the stated share", () => {
-    for (const kind of ["transient", "permanent"] as const) {
-      const refused = (percent: number, draw: number) => tagOf({ kind, percent }, { draw }) === "Refuse"
+    for (const kind of ["transient", "permanent", "failAfter"] as const) {
+      const refused = (percent: number, draw: number) => tagOf({ kind, percent }, { draw }) !== "Serve"
       assert.isFalse(refused(0, 0))
       assert.isTrue(refused(30, 0.2999))
       assert.isFalse(refused(30, 0.3))
@@ -51,7 +51,12 @@ describe("what a fault does to a request", () => {
       status: 429,
       retryAfterSeconds: 7
     })
+    assert.strictEqual(tagOf({ kind: "failAfter", percent: 100 }), "FailAfter")
     assert.deepEqual(Fault.decide({ kind: "permanent", percent: 100 }, calm), { _tag: "Refuse", status: 422 })
+  })
+
+  it("decides nothing about a request whose work is slow", () => {
+    assert.deepEqual(Fault.decide({ kind: "slow", factor: 10 }, calm), { _tag: "Serve", delayMillis: 0 })
   })
 
   it("flaps: well first, then reset, and again", () => {

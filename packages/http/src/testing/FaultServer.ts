@@ -45,7 +45,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import type { Player } from "@failsoft/core/testing/faults"
+import { Player, Workers } from "@failsoft/core/testing/faults"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -54,6 +54,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { type Done, Labour } from "./internal/labour.ts"
 import { read, type Written } from "./internal/message.ts"
 import { done } from "./internal/misdeeds.ts"
 
@@ -93,6 +94,11 @@ export interface Options {
   readonly isAside?: (request: IncomingMessage) => boolean
   /** Told of each request that is not aside as it comes in. */
   readonly onRequest?: (request: IncomingMessage, response: ServerResponse) => void
+  /**
+   * Who makes the answers, each busy until its answer is made; a plan may take some of
+   * them away. Default: as many as are needed.
+   */
+  readonly workers?: Workers.Options
   /** Default: a free one. */
   readonly port?: number
   /** Default: loopback. */
@@ -128,7 +134,13 @@ export interface FaultServer {
   readonly url: string
   /** Takes the place of what was played before; nothing ends all faults. Done once the port is as the plan says. */
   readonly play: (player: Player.Player | undefined) => Effect.Effect<void>
+  /** What it has done since its start. */
+  readonly done: () => Done
+  /** How many of its workers are busy, and how many requests wait for one. */
+  readonly load: () => { readonly busy: number; readonly waiting: number }
 }
+
+export type { Done } from "./internal/labour.ts"
 
 const traceId = /^[0-9a-f]{2}-[0-9a-f]{20}([0-9a-f]{12})-[0-9a-f]{16}-[0-9a-f]{2}/
 
@@ -163,34 +175,39 @@ interface Playing {
   readonly over: Deferred.Deferred<void>
 }
 
-const well: Player.Met = { decision: { _tag: "Serve", delayMillis: 0 }, delayMillis: 0, kinds: [], until: 0 }
-
 /** One request from its first byte to the end of its answer. */
 const serve = (
   options: Options,
+  labour: Labour,
   playing: Playing | undefined,
   request: IncomingMessage,
   response: ServerResponse
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { answer, bodyMaxBytes = 1_048_576, downstream, isAside, methodOf, onRequest } = options
+    const { answer, bodyMaxBytes = 1_048_576, downstream, isAside, methodOf, onRequest, workers } = options
     const aside = isAside?.(request) ?? false
-    if (!aside) onRequest?.(request, response)
+    if (!aside) {
+      labour.onReceived()
+      onRequest?.(request, response)
+    }
     const method = methodOf?.(request) ?? ""
     const meeting = aside || playing?.player.concerns(downstream, method) !== true ? undefined : playing
-    const met = meeting?.player.enter(downstream, method, requestOf(request.headers)) ?? well
+    const elapsedMillis = meeting?.player.elapsedMillis ?? (() => 0)
+    const met =
+      meeting?.player.enter(downstream, method, requestOf(request.headers), workers !== undefined) ?? Player.well
     // It is in progress as long as somebody waits for it.
     if (meeting !== undefined) response.once("close", () => meeting.player.leave(downstream))
-    return Effect.flatMap(read(request, bodyMaxBytes), (body) =>
-      done({
+    return Effect.flatMap(read(request, bodyMaxBytes), (body) => {
+      const work = Effect.suspend(() => answer({ request, body }))
+      return done({
         request,
         response,
         met,
-        elapsedMillis: meeting?.player.elapsedMillis ?? (() => 0),
+        elapsedMillis,
         over: meeting === undefined ? Effect.never : Deferred.await(meeting.over),
-        answer: Effect.suspend(() => answer({ request, body }))
+        answer: aside ? work : labour.of(work, response, met, elapsedMillis)
       })
-    )
+    })
   }).pipe(Effect.catchCause(() => Effect.sync(() => void response.destroy())))
 
 /** The sockets of a server, which can be opened and closed again on the same port. */
@@ -253,8 +270,13 @@ export const make = (options: Options): Effect.Effect<FaultServer, CannotListen,
     const one = yield* Semaphore.make(1)
     let playing: Playing | undefined
     let following: Fiber.Fiber<void> | undefined
+    const count = options.workers?.count ?? 0
+    const workers =
+      options.workers &&
+      (yield* Workers.make(options.workers, () => playing?.player.workers(downstream, count) ?? count))
+    const labour = new Labour(workers)
 
-    const server = createServer((request, response) => void run(serve(options, playing, request, response)))
+    const server = createServer((request, response) => void run(serve(options, labour, playing, request, response)))
     const listener = new Listener(server, options.port ?? 0, { downstream, host })
 
     /** The port is open or closed, as the plan says. Somebody else's socket may have it for a moment. */
@@ -285,6 +307,8 @@ export const make = (options: Options): Effect.Effect<FaultServer, CannotListen,
       get url() {
         return `http://${host.includes(":") ? `[${host}]` : host}:${listener.port}`
       },
+      done: labour.done,
+      load: () => ({ busy: workers?.busy() ?? 0, waiting: workers?.waiting() ?? 0 }),
       play: (player) =>
         Effect.gen(function* () {
           if (following !== undefined) yield* Fiber.interrupt(following)

@@ -26,7 +26,17 @@ export interface Moment {
 export type Decision =
   | { readonly _tag: "Serve"; readonly delayMillis: number }
   | { readonly _tag: "Refuse"; readonly status: number; readonly retryAfterSeconds?: number }
-  | { readonly _tag: "Hang" | "Drip" | "Garble" | "Truncate" | "ResetBefore" | "ResetAfter" | "Unreachable" }
+  | {
+      readonly _tag:
+        | "Hang"
+        | "Drip"
+        | "Garble"
+        | "Truncate"
+        | "FailAfter"
+        | "ResetBefore"
+        | "ResetAfter"
+        | "Unreachable"
+    }
 
 /**
  * The requests at once that a server of ours carries when it is warm.
@@ -37,7 +47,22 @@ export type Decision =
 export const fullCapacity = 50
 
 const serve: Decision = { _tag: "Serve", delayMillis: 0 }
-const busy: Decision = { _tag: "Refuse", status: 503, retryAfterSeconds: 1 }
+
+/**
+ * What a full server says.
+ *
+ * @category decisions
+ * @since 0.1.0
+ */
+export const busy: Extract<Decision, { readonly _tag: "Refuse" }> = {
+  _tag: "Refuse",
+  status: 503,
+  retryAfterSeconds: 1
+}
+
+/** How much of its capacity a downstream has that began so long ago to warm up. */
+export const warmShare = (elapsedMillis: number, millis: number): number =>
+  Math.min(1, 0.1 + (0.9 * elapsedMillis) / millis)
 
 /**
  * Decides.
@@ -48,6 +73,8 @@ const busy: Decision = { _tag: "Refuse", status: 503, retryAfterSeconds: 1 }
 export const decide = (fault: Fault | undefined, { elapsedMillis, inFlight, draw }: Moment): Decision => {
   switch (fault?.kind) {
     case undefined:
+    // How long the work takes is no decision about the request.
+    case "slow":
       return serve
     case "latency":
       return { _tag: "Serve", delayMillis: Math.max(0, fault.millis + (draw * 2 - 1) * (fault.jitter ?? 0)) }
@@ -74,6 +101,8 @@ export const decide = (fault: Fault | undefined, { elapsedMillis, inFlight, draw
       return { _tag: "Unreachable" }
     case "resetBefore":
       return { _tag: "ResetBefore" }
+    case "failAfter":
+      return draw * 100 < fault.percent ? { _tag: "FailAfter" } : serve
     case "resetAfter":
       return { _tag: "ResetAfter" }
     case "flap":
@@ -81,8 +110,8 @@ export const decide = (fault: Fault | undefined, { elapsedMillis, inFlight, draw
     case "capacity":
       return inFlight > fault.concurrent ? busy : serve
     case "coldStart": {
-      const share = Math.min(1, 0.1 + (0.9 * elapsedMillis) / fault.millis)
-      return inFlight > Math.max(1, Math.round(fullCapacity * share)) ? busy : serve
+      const there = Math.max(1, Math.round(fullCapacity * warmShare(elapsedMillis, fault.millis)))
+      return inFlight > there ? busy : serve
     }
   }
 }

@@ -8,7 +8,9 @@ import type * as Contract from "../../Contract.ts"
 import { ContractViolation } from "../../ContractViolation.ts"
 import { Transient } from "../../Transient.ts"
 import type { Plan } from "../Fault.ts"
-import { type Met, type Player, start } from "../Player.ts"
+import { type Met, type Player, slowed, start, well } from "../Player.ts"
+import * as Workers from "../Workers.ts"
+import { busy } from "./decide.ts"
 
 /** The request of the simulated traffic that a fiber works for; -1 where it works for none. */
 export const CurrentRequest: Context.Reference<number> = Context.Reference<number>(
@@ -27,8 +29,6 @@ export interface Words {
   readonly label: string
 }
 
-const well: Met = { decision: { _tag: "Serve", delayMillis: 0 }, delayMillis: 0, kinds: [], until: 0 }
-
 /** One byte of an answer that drips takes so long. */
 const dripMillis = 200
 
@@ -46,7 +46,11 @@ export class Interpreter {
   }
 
   /** The raw calls of a contract, each with the faults that it meets. */
-  around<M extends Contract.Methods>(contract: Contract.Contract<M>, raw: Contract.RawCalls<M>): Contract.RawCalls<M> {
+  around<M extends Contract.Methods>(
+    contract: Contract.Contract<M>,
+    raw: Contract.RawCalls<M>,
+    workers?: Workers.Workers
+  ): Contract.RawCalls<M> {
     const calls: Record<string, unknown> = {}
     for (const [name, method] of Object.entries(contract.methods)) {
       const of = (raw as Readonly<Record<string, (payload: unknown) => Raw>>)[name]
@@ -60,7 +64,8 @@ export class Interpreter {
             request,
             words,
             () => of?.(payload) ?? Effect.never,
-            () => {}
+            () => {},
+            workers
           )
         })
     }
@@ -68,25 +73,32 @@ export class Interpreter {
     return calls as Contract.RawCalls<M>
   }
 
-  /** One call: `serve` is what the downstream does with it. */
+  /** The workers of a downstream, of which the plan may take some away. */
+  workers(downstream: string, options: Workers.Options) {
+    return Workers.make(options, () => this.player.workers(downstream, options.count))
+  }
+
+  /** One call: `serve` is what the downstream does with it, or one of its workers. */
   call(
     downstream: string,
     method: string,
     request: number,
     words: Words,
     serve: () => Raw,
-    onMet: (met: Met) => void
+    onMet: (met: Met) => void,
+    workers?: Workers.Workers
   ): Raw {
     if (!this.player.concerns(downstream, method)) {
       onMet(well)
-      return serve()
+      return worked(workers, words, serve())
     }
     // The count and its finalizer are one step.
     return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
-        const met = this.player.enter(downstream, method, request)
+        const met = this.player.enter(downstream, method, request, workers !== undefined)
         onMet(met)
-        return Effect.onExit(restore(this.done(met, words, serve)), () =>
+        const work = () => worked(workers, words, slowed(serve(), met, this.player.elapsedMillis))
+        return Effect.onExit(restore(this.done(met, words, work)), () =>
           Effect.sync(() => this.player.leave(downstream))
         )
       })
@@ -114,15 +126,7 @@ export class Interpreter {
         return serve()
       case "Refuse":
         if (decision.status === 422) return violation("the status 422 is not declared", 422)
-        return Effect.fail(
-          words.transient({
-            // The words of the HTTP transport.
-            cause: decision.status === 429 ? "connection_limit_reached" : "destination_unavailable",
-            applied: "no",
-            status: decision.status,
-            ...(decision.retryAfterSeconds === undefined ? {} : { retryAfterMillis: decision.retryAfterSeconds * 1000 })
-          })
-        )
+        return Effect.fail(refused(words, decision))
       case "Hang":
         // Who hangs is let go when the fault ends, or it would outlive itself.
         return Effect.delay(
@@ -133,6 +137,10 @@ export class Interpreter {
         return applied((told, answer) => Effect.delay(answer, dripMillis * words.bytes(told)))
       case "Garble":
         return applied(() => violation("the body does not match the success schema", 200))
+      case "FailAfter":
+        return applied(() =>
+          Effect.fail(words.transient({ cause: "destination_unavailable", applied: "unknown", status: 502 }))
+        )
       case "Truncate":
       case "ResetAfter":
         return applied(() => reset("unknown"))
@@ -143,6 +151,23 @@ export class Interpreter {
     }
   }
 }
+
+/** A refusal in the words of the HTTP transport. */
+const refused = (words: Words, { retryAfterSeconds, status }: typeof busy): unknown =>
+  words.transient({
+    cause: status === 429 ? "connection_limit_reached" : "destination_unavailable",
+    applied: "no",
+    status,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterMillis: retryAfterSeconds * 1000 })
+  })
+
+/** The work of a call, by a worker where there are some. */
+export const worked = (workers: Workers.Workers | undefined, words: Words, work: Raw): Raw =>
+  workers === undefined
+    ? work
+    : Effect.mapError(workers.work(work), (error) =>
+        error instanceof Workers.QueueFull ? refused(words, busy) : error
+      )
 
 /** The words of a method whose transient errors the simulator can make itself. */
 export const wordsOf = (

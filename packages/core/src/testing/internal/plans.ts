@@ -24,6 +24,7 @@ const makers: { readonly [K in Fault["kind"]]: (of: Choices, deadlineMillis: num
       millis: Math.max(1, Math.round(deadline * of.pick([2, 1, 0.5, 0.25, 0.1]))),
       ...(of.chance(0.3) ? { jitter: Math.max(1, Math.round(deadline / 4)) } : {})
     }),
+    slow: (of) => ({ kind: "slow", factor: of.pick([100, 10, 3]) }),
     transient: (of) => ({
       kind: "transient",
       percent: of.pick(percents),
@@ -35,6 +36,7 @@ const makers: { readonly [K in Fault["kind"]]: (of: Choices, deadlineMillis: num
     drip: () => ({ kind: "drip" }),
     garbled: () => ({ kind: "garbled" }),
     partial: () => ({ kind: "partial" }),
+    failAfter: (of) => ({ kind: "failAfter", percent: of.pick(percents) }),
     resetBefore: () => ({ kind: "resetBefore" }),
     resetAfter: () => ({ kind: "resetAfter" }),
     flap: (of) => ({ kind: "flap", upMillis: of.pick([500, 1000, 200]), downMillis: of.pick([500, 1000, 200]) }),

@@ -211,7 +211,9 @@ class World {
 
   private transport(fake: Fake<unknown>, interpreter: Interpreter, region?: string) {
     const place = region === undefined ? fake.contract.name : `${fake.contract.name}.${region}`
-    return Effect.map(fake.start(this.seedOf(region)), ({ serve }) => {
+    return Effect.gen({ self: this }, function* () {
+      const { serve } = yield* fake.start(this.seedOf(region))
+      const workers = fake.workers && (yield* interpreter.workers(place, fake.workers))
       const calls: Record<string, (payload: unknown) => Effect.Effect<unknown, unknown>> = {}
       for (const [name, method] of Object.entries(fake.contract.methods)) {
         const words = wordsOf(`${place}/${name}`, method, fake.transient)
@@ -231,7 +233,7 @@ class World {
               Effect.suspend(() =>
                 Effect.onExit(serve(name, payload), (exit) => Effect.sync(() => Exit.isSuccess(exit) && onApplied()))
               )
-            return interpreter.call(place, name, request, words, served, onMet)
+            return interpreter.call(place, name, request, words, served, onMet, workers)
           })
       }
       return calls

@@ -1,6 +1,6 @@
 /** What a plan does to a call, done on its socket. */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import type { Player } from "@failsoft/core/testing/faults"
+import { Fault, type Player, Workers } from "@failsoft/core/testing/faults"
 import * as Effect from "effect/Effect"
 import { bytesOf, closed, type Written, write, writeHead } from "./message.ts"
 
@@ -46,7 +46,12 @@ const reset = ({ request }: Call) => Effect.sync(() => void request.socket.reset
 /** Carries a call out, with what it meets done to it. */
 export const done = (call: Call): Effect.Effect<void, unknown> => {
   const { delayMillis } = call.met
-  return delayMillis > 0 ? Effect.delay(outcome(call), delayMillis) : outcome(call)
+  const all = Effect.catch(outcome(call), (error) =>
+    error instanceof Workers.QueueFull
+      ? Effect.sync(() => write(call.response, refusal(Fault.busy.status, Fault.busy.retryAfterSeconds)))
+      : Effect.fail(error)
+  )
+  return delayMillis > 0 ? Effect.delay(all, delayMillis) : all
 }
 
 const outcome = (call: Call): Effect.Effect<void, unknown> => {
@@ -65,6 +70,8 @@ const outcome = (call: Call): Effect.Effect<void, unknown> => {
       return Effect.map(answer, () => write(response, garbled))
     case "Truncate":
       return Effect.flatMap(answer, (reply) => truncate(call, reply))
+    case "FailAfter":
+      return Effect.map(answer, () => write(response, refusal(502, undefined)))
     case "ResetAfter":
       return Effect.andThen(answer, reset(call))
     case "Unreachable":
