@@ -1,11 +1,11 @@
 /** The processes of the race as their parent sees them. */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import type { FaultServer } from "@failsoft/http/testing"
 import type { BuildName } from "./builds/index.ts"
-import type { Counts } from "./downstreams.ts"
 import type { Origins } from "./settings.ts"
 
-/** Begins a trace, at a time by the clock on the wall; without a name nothing goes wrong, and there are workers for all. */
+/** Begins a trace, at a time by the clock on the wall; without a name nothing goes wrong. */
 export interface Begin {
   readonly kind: "begin"
   readonly build: string
@@ -14,7 +14,7 @@ export interface Begin {
   readonly seed: number
 }
 
-/** Asks what the downstreams of a build have done. */
+/** Asks what the downstreams of a build have done, once nothing is left to do. */
 export interface Ended {
   readonly kind: "ended"
   readonly build: string
@@ -29,7 +29,7 @@ export interface Used {
 /** What the essential downstream of a build has done since the trace began. */
 export interface Worked {
   readonly build: string
-  readonly counts: Counts
+  readonly counts: FaultServer.Done
 }
 
 const heard = <A>(child: ChildProcess): Promise<A> =>

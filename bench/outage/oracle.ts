@@ -3,42 +3,54 @@
  * fresh and in time, once per request (a tenth more where answers fail by chance, the
  * retries that a good stack may spend). Else it answers at once from what stands in.
  */
+import { Player } from "@failsoft/core/testing/faults"
 import type { Arrival } from "./arrivals.ts"
-import { exponential, randomFrom } from "./random.ts"
-import { deadlineMillis, downstream, type Name, phases, weights } from "./settings.ts"
-import { conditionAt, type Region, type Trace } from "./traces.ts"
+import { workMillis } from "./downstreams.ts"
+import { randomFrom } from "./random.ts"
+import { deadlineMillis, type Name, phases, weights } from "./settings.ts"
+import { placeOf, type Region, type Trace, workersIn } from "./traces.ts"
 
 const retryShare = 0.1
 
 /** Workers of one region, each with the time at which it is free. */
 class Workers {
   private readonly freeAt: Array<number>
-  private readonly trace: Trace
-  private readonly name: Name
-  private readonly region: Region
+  private readonly player: Player.Player
+  private readonly place: string
+  private readonly random: () => number
+  private retries = 0
 
-  constructor(trace: Trace, name: Name, region: Region) {
-    this.trace = trace
-    this.name = name
-    this.region = region
-    this.freeAt = Array.from(
-      { length: region === "b" ? Math.ceil(downstream.workers / 2) : downstream.workers },
-      () => 0
-    )
+  constructor(player: Player.Player, name: Name, region: Region, random: () => number) {
+    this.player = player
+    this.place = placeOf(name, region)
+    this.random = random
+    this.freeAt = Array.from({ length: workersIn(region) }, () => 0)
   }
 
   /** Whether an arrival gets a fresh answer here in time; then a worker is busy with it. */
-  serves(at: number, random: () => number): boolean {
-    const condition = conditionAt(this.trace, this.name, at, this.region)
-    const { down, failing = 0, hangs, permanent = 0, refuses, slow = 1, workers = 1 } = condition
-    if (down || hangs || refuses) return false
-    if (random() < permanent) return true
-    if (random() > (1 - failing) * (failing > 0 ? 1 + retryShare : 1)) return false
-    const there = Math.max(1, Math.round(this.freeAt.length * workers))
+  serves(at: number): boolean {
+    this.retries += retryShare
+    const met = this.asked()
+    const { decision } = met
+    if (decision._tag === "Refuse") return decision.status === 422
+    return decision._tag === "Serve" && this.works(at, met)
+  }
+
+  /** What an attempt meets, or a second one after it has failed by chance. */
+  private asked(): Player.Met {
+    const met = this.player.enter(this.place, "", -1, true)
+    this.player.leave(this.place)
+    if (met.decision._tag !== "FailAfter" || this.retries < 1) return met
+    this.retries--
+    return this.asked()
+  }
+
+  private works(at: number, met: Player.Met): boolean {
+    const there = this.player.workers(this.place, this.freeAt.length)
     let best = 0
     for (let nth = 1; nth < there; nth++) if ((this.freeAt[nth] ?? 0) < (this.freeAt[best] ?? 0)) best = nth
-    const millis = (downstream.fixedMillis + exponential(random, downstream.tailMillis)) * slow
-    const done = Math.max(at, this.freeAt[best] ?? 0) + millis
+    const from = Math.max(at, this.freeAt[best] ?? 0)
+    const done = from + Player.workMillis(met, workMillis(this.random), from)
     if (done > at + deadlineMillis) return false
     this.freeAt[best] = done
     return true
@@ -52,14 +64,17 @@ export const oracle = (
   seed: number
 ): ReadonlyArray<{ readonly at: number; readonly weight: number }> => {
   const random = randomFrom(seed)
-  const of = (name: Name, region: Region = "a") => new Workers(trace, name, region)
+  let now = 0
+  const player = Player.make(trace.plan, { seed, elapsedMillis: () => now })
+  const of = (name: Name, region: Region = "a") => new Workers(player, name, region, random)
   const essential = trace.regions ? [of("essential"), of("essential", "b")] : [of("essential")]
   const [degradable, optional] = [of("degradable"), of("optional")]
   return arrivals
     .map(({ at }) => {
-      const product = essential.some((region) => region.serves(at, random)) ? weights.fresh : weights.stale
-      const price = degradable.serves(at, random) ? weights.fresh : weights.substituted
-      const similar = optional.serves(at, random) ? weights.fresh : weights.omitted
+      now = at
+      const product = essential.some((region) => region.serves(at)) ? weights.fresh : weights.stale
+      const price = degradable.serves(at) ? weights.fresh : weights.substituted
+      const similar = optional.serves(at) ? weights.fresh : weights.omitted
       return { at, weight: product * price * similar }
     })
     .filter(({ at }) => at >= phases.countedFrom)

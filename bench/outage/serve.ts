@@ -19,9 +19,9 @@ const asDownstreams = async (of: ReadonlyArray<string>) => {
     const own = stations.get(message.build)
     if (own === undefined) throw new Error(`${message.build} has no downstreams`)
     if (message.kind === "ended") {
-      process.send?.({ build: message.build, counts: own.counts("essential") } satisfies Worked)
-    } else if (message.trace === undefined) own.begin(undefined, message.seed)
-    else own.begin({ trace: traceNamed(message.trace), startAt: message.startAt }, message.seed)
+      void own.counts("essential").then((counts) => process.send?.({ build: message.build, counts } satisfies Worked))
+    } else if (message.trace === undefined) void own.begin(undefined, message.seed)
+    else void own.begin({ trace: traceNamed(message.trace), startAt: message.startAt }, message.seed)
   })
   process.send?.({ origins: Object.fromEntries([...stations].map(([build, { origins }]) => [build, origins])) })
 }

@@ -32,7 +32,7 @@ const share = async (name: string, circuitBreaker: Turned[string]): Promise<numb
     const bound = oracle(trace, arrivals(trace.load, phases.end, seed), seed)
     const best = bound.reduce((total, { weight }) => total + weight, 0) / bound.length
     const policy = Policy.standard({ deadline: knobs.callMillis })
-    sum += (await virtual(trace, policy, seed, { circuitBreaker })).goodput / best
+    sum += virtual(trace, policy, seed, { circuitBreaker }).goodput / best
   }
   return sum / seeds.length
 }

@@ -30,7 +30,7 @@ export const standing = async (
   for (const seed of seeds) {
     const bound = oracle(trace, arrivals(trace.load, phases.end, seed), seed)
     const best = bound.reduce((sum, { weight }) => sum + weight, 0) / bound.length
-    const { amplification, goodput, outcomes, wasted } = await virtual(trace, policy(), seed)
+    const { amplification, goodput, outcomes, wasted } = virtual(trace, policy(), seed)
     all.push({ share: goodput / best, amplification, wasted, recoveryMillis: recovered(outcomes, trace.until) })
   }
   const of = (field: keyof Standing) => median(all.map((one) => one[field]))

@@ -31,7 +31,7 @@ const answered = (
 ): Effect.Effect<Reply, HttpClientError.HttpClientError | Schema.SchemaError | Gone | Failed> =>
   response.status === 200
     ? decode(response)
-    : Effect.andThen(response.text, Effect.fail(response.status === 404 ? new Gone() : new Failed()))
+    : Effect.andThen(response.text, Effect.fail(response.status === 422 ? new Gone() : new Failed()))
 
 const backoff = Schedule.min([Schedule.exponential(knobs.backoffMillis), Schedule.spaced(knobs.backoffMaxMillis)]).pipe(
   Schedule.jittered

@@ -68,7 +68,7 @@ const path = (name: string) =>
 const essentialAt = (baseUrl: string) =>
   HttpTransport.layerUndici(Essential, {
     baseUrl,
-    methods: { get: { ...path("essential"), permanent: { 404: () => new Gone() } } }
+    methods: { get: { ...path("essential"), permanent: { 422: () => new Gone() } } }
   })
 
 /** A region has four fifths of an attempt, as the page on regions advises. */

@@ -23,7 +23,7 @@ export const asking = (origins: Origins): Ask => {
     const { body, statusCode } = await pool.request({ method: "GET", path: `/${name}/${sku}`, signal })
     if (statusCode === 200) return (await body.json()) as Reply
     await body.dump()
-    throw statusCode === 404 ? new Gone() : new Error(`status ${statusCode}`)
+    throw statusCode === 422 ? new Gone() : new Error(`status ${statusCode}`)
   }
 }
 

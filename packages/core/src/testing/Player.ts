@@ -301,25 +301,30 @@ export const start = (
   )
 
 /**
- * The work of a call, as slow as the plan makes it while it lasts: its end comes later.
- * What was slow when the call came may be over when a worker is free, and what a
- * slowness leaves undone goes on at its usual pace.
+ * How long a call's work takes that begins `at` so many milliseconds after the start of
+ * the plan, and would take `millis`: a slowness lasts until its end, and what it has left
+ * undone goes on at its usual pace.
  *
  * @category accessors
  * @since 0.1.0
  */
-export const slowed = <A, E>(
-  work: Effect.Effect<A, E>,
-  { slow }: Met,
-  elapsedMillis: () => number
-): Effect.Effect<A, E> =>
-  slow.length === 0
+export const workMillis = ({ slow }: Met, millis: number, at: number): number => takes(millis, at, slow)
+
+/**
+ * The work of a call, as slow as the plan makes it: its end comes later. What was slow
+ * when the call came may be over when a worker is free.
+ *
+ * @category accessors
+ * @since 0.1.0
+ */
+export const slowed = <A, E>(work: Effect.Effect<A, E>, met: Met, elapsedMillis: () => number): Effect.Effect<A, E> =>
+  met.slow.length === 0
     ? work
     : Effect.suspend(() => {
         const from = elapsedMillis()
         return Effect.flatMap(Effect.exit(work), (exit) => {
           const millis = elapsedMillis() - from
-          return Effect.delay(exit, takes(millis, from, slow) - millis)
+          return Effect.delay(exit, workMillis(met, millis, from) - millis)
         })
       })
 
