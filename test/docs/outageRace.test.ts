@@ -119,7 +119,7 @@ const reached: Readonly<Record<string, number>> = {
   down: 0.97,
   refused: 0.97,
   hang: 0.95,
-  "slow x10": 0.85,
+  "slow x10": 0.83,
   "brown-out 50 %": 0.99,
   flapping: 0.93,
   "capacity 30 %": 0.86,
