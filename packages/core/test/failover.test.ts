@@ -345,6 +345,29 @@ describe("failing over", () => {
     })
   )
 
+  it.effect(
+    "leaves a region to the attempt that is asking there: a hedge that fails elsewhere does not come back",
+    () =>
+      Effect.gen(function* () {
+        const hedged = Policy.stack(Policy.hedge({ delay: 20, budgetPerSecond: 1000 }), Policy.timeout("300 millis"))
+        const { eu, shop, told, us } = yield* living({}, { get: { policy: hedged } })
+        eu.does = Effect.delay(Effect.succeed("eu, late"), 70)
+        us.does = reset
+        const fiber = yield* Effect.forkChild(ending(shop.get(id)))
+        yield* TestClock.adjust(70)
+        assert.strictEqual(yield* Fiber.join(fiber), "eu, late")
+        assert.deepEqual([eu.asked.length, us.asked.length], [1, 1])
+        assert.lengthOf(told("FailedOver"), 0)
+        // The region is free again when its attempt is over: here the first has failed, and the hedge asks there too.
+        eu.does = Effect.delay(reset, 30)
+        us.does = Effect.delay(refused, 20)
+        const again = yield* Effect.forkChild(ending(shop.get(id)))
+        yield* TestClock.adjust(80)
+        yield* Fiber.join(again)
+        assert.deepEqual([eu.asked.length, us.asked.length], [3, 2])
+      })
+  )
+
   it.effect("finds out a region that hangs behind the hedges of others", () =>
     Effect.gen(function* () {
       const hedged = Policy.stack(

@@ -16,6 +16,7 @@ import { Attempt } from "../Attempt.ts"
 import type { Call } from "../Call.ts"
 import type { Verdict } from "../Gate.ts"
 import { Region } from "../Region.ts"
+import { Beside } from "./beside.ts"
 import { forkBeside } from "./fork.ts"
 import type { Entry, Timers } from "./timers.ts"
 import { verdictOf } from "./verdict.ts"
@@ -49,6 +50,7 @@ export class HedgeRace<A, T, P> implements Entry {
   private readonly deadlineAt: number
   private readonly resume: (outcome: Exit.Exit<Result.Result<A, P>, T>) => void
   private readonly children = new Set<Fiber.Fiber<Result.Result<A, P>, T>>()
+  private readonly beside: Beside = []
   private startedAt = 0
   private sent = 0
   private running = 0
@@ -113,7 +115,7 @@ export class HedgeRace<A, T, P> implements Entry {
   }
 
   private contextOf(nth: number): Context.Context<never> {
-    const { context } = this.fiber
+    const context = Context.add(this.fiber.context, Beside, this.beside)
     if (nth === 0) return context
     const numbered = Context.add(context, Attempt, this.fiber.getRef(Attempt) + nth)
     return this.hedging.region === "" ? numbered : Context.add(numbered, Region, this.hedging.region)

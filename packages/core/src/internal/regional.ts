@@ -24,6 +24,7 @@ import { Heard } from "../Quota.ts"
 import { Refused } from "../Refused.ts"
 import { Region } from "../Region.ts"
 import { TimedOut } from "../TimedOut.ts"
+import { Beside } from "./beside.ts"
 import * as hints from "./hints.ts"
 import { Homes } from "./homes.ts"
 import * as leaves from "./leaf.ts"
@@ -159,6 +160,13 @@ const noted = (place: Place, result: Result.Result<unknown, unknown>, startedAt:
 const turned = <A>(all: ReadonlyArray<A>, by: number): ReadonlyArray<A> =>
   by === 0 ? all : [...all.slice(by), ...all.slice(0, by)]
 
+/** The call, and that its region is asked as long as it goes on. */
+const noting = <A, E>(beside: Beside, region: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    beside.push(region)
+    return Effect.onExit(call, () => Effect.sync(() => void beside.splice(beside.indexOf(region), 1)))
+  })
+
 /** One attempt on its way through the regions. */
 class Asking {
   private readonly of: Regional
@@ -167,6 +175,7 @@ class Asking {
   private readonly order: ReadonlyArray<Place>
   private readonly homes: Homes | undefined
   private readonly key: string | undefined
+  private readonly beside: Beside | undefined
   /**
    * What the attempt says where no region answers: a failure rather than a refusal, which nobody
    * would ask again, and of failures one that may have been applied, which must not be forgotten.
@@ -187,6 +196,7 @@ class Asking {
     this.order = order
     this.homes = homes
     this.key = key
+    this.beside = fiber.getRef(Beside)
   }
 
   next(nth: number): AnyEffect {
@@ -200,13 +210,11 @@ class Asking {
     const sent = unsent(this.fiber.getRef(Said.Heard))
     const left = new Left()
     const call = Effect.provideService(place.intercept(callOf(place, this.payload, sent)), Left.Current, left)
-    return Effect.matchEffect(
-      Effect.onInterrupt(call, () => Effect.sync(() => left.leave())),
-      {
-        onSuccess: (result) => this.settled(place, nth, result, startedAt, sent),
-        onFailure: (error) => this.failed(place, nth, error)
-      }
-    )
+    const asked = Effect.onInterrupt(call, () => Effect.sync(() => left.leave()))
+    return Effect.matchEffect(this.beside === undefined ? asked : noting(this.beside, place.region, asked), {
+      onSuccess: (result) => this.settled(place, nth, result, startedAt, sent),
+      onFailure: (error) => this.failed(place, nth, error)
+    })
   }
 
   private settled(
@@ -251,15 +259,17 @@ class Asking {
 
   /** Nothing was applied here: the next region is asked, where there is one. */
   private elsewhere(place: Place, nth: number, error: unknown, reason: string): AnyEffect {
-    const next = this.order[nth + 1]
+    // A hedge whose region fails leaves the region to the attempt that is asking there already.
+    const next = this.order.findIndex(({ region }, of) => of > nth && !this.beside?.includes(region))
+    const to = this.order[next]
     // What another attempt has left unknown, or is about to do, stays where it is.
     const free = this.key === undefined || this.homes === undefined || this.homes.untouched(this.key)
-    if (next === undefined || !free) return this.lost(error)
+    if (to === undefined || !free) return this.lost(error)
     const { bus, downstream, method } = this.of.row
     if (bus.active) {
-      bus.emit({ _tag: "FailedOver", at: this.now(), downstream, method, from: place.region, to: next.region, reason })
+      bus.emit({ _tag: "FailedOver", at: this.now(), downstream, method, from: place.region, to: to.region, reason })
     }
-    return this.next(nth + 1)
+    return this.next(next)
   }
 
   private now(): number {
