@@ -23,6 +23,7 @@ import { verdictOf } from "./verdict.ts"
 
 /** What the calls of one row have in common. */
 export interface Hedging {
+  readonly downstream: string
   readonly timers: Timers
   readonly hedgesMax: () => number
   /** The region of the extra attempts, `""` for the same. */
@@ -50,7 +51,7 @@ export class HedgeRace<A, T, P> implements Entry {
   private readonly deadlineAt: number
   private readonly resume: (outcome: Exit.Exit<Result.Result<A, P>, T>) => void
   private readonly children = new Set<Fiber.Fiber<Result.Result<A, P>, T>>()
-  private readonly beside: Beside = []
+  private readonly beside: Beside
   private startedAt = 0
   private sent = 0
   private running = 0
@@ -75,6 +76,7 @@ export class HedgeRace<A, T, P> implements Entry {
     this.delayMillis = delayMillis
     this.deadlineAt = deadlineAt
     this.resume = resume
+    this.beside = { downstream: hedging.downstream, regions: [] }
   }
 
   /** Starts; what to do when the caller is interrupted. */

@@ -161,7 +161,7 @@ const turned = <A>(all: ReadonlyArray<A>, by: number): ReadonlyArray<A> =>
   by === 0 ? all : [...all.slice(by), ...all.slice(0, by)]
 
 /** The call, and that its region is asked as long as it goes on. */
-const noting = <A, E>(beside: Beside, region: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+const noting = <A, E>(beside: Array<string>, region: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     beside.push(region)
     return Effect.onExit(call, () => Effect.sync(() => void beside.splice(beside.indexOf(region), 1)))
@@ -175,7 +175,7 @@ class Asking {
   private readonly order: ReadonlyArray<Place>
   private readonly homes: Homes | undefined
   private readonly key: string | undefined
-  private readonly beside: Beside | undefined
+  private readonly beside: Array<string> | undefined
   /**
    * What the attempt says where no region answers: a failure rather than a refusal, which nobody
    * would ask again, and of failures one that may have been applied, which must not be forgotten.
@@ -196,7 +196,8 @@ class Asking {
     this.order = order
     this.homes = homes
     this.key = key
-    this.beside = fiber.getRef(Beside)
+    const beside = fiber.getRef(Beside)
+    this.beside = beside?.downstream === of.row.downstream ? beside.regions : undefined
   }
 
   next(nth: number): AnyEffect {

@@ -110,6 +110,7 @@ export const hedge = (options: HedgeOptions = {}): Policy.Policy<"replays" | "un
         const delayAt = (now: number) => (values.delayMillis > 0 ? values.delayMillis : usual(now))
 
         const hedgingOf = ({ bus, downstream, method }: Policy.Row): Hedging => ({
+          downstream,
           timers: new Timers(),
           hedgesMax: () => values.hedgesMax,
           region: options.region ?? "",
