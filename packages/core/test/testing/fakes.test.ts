@@ -145,6 +145,14 @@ describe("a fault around a transport", () => {
     if (kind === "drip") assert.isAbove(seen.took, 200)
   })
 
+  it("lets an error drip that JSON has no words for", () => {
+    const endless = new Declined()
+    Object.assign(endless, { self: endless, count: 10n })
+    const seen = under({ kind: "drip" }, 0, { charge: () => Effect.fail(endless) })
+    assert.strictEqual(wordOf(seen.failure), "Declined")
+    assert.isAbove(seen.took, 200)
+  })
+
   it("takes so many times as long where work is slow", () => {
     // A fake's answer takes 5 ms here.
     assert.strictEqual(under({ kind: "slow", factor: 20 }).took, 100)

@@ -181,7 +181,16 @@ export const wordsOf = (
     transient: (of) => make(new Transient(of)),
     bytes: (value) => {
       const text = Exit.getSuccess(encode(value))
-      return (JSON.stringify(Option.isSome(text) ? text.value : value) ?? "").length
+      return jsonLength(Option.isSome(text) ? text.value : value)
     }
+  }
+}
+
+/** An error may hold what JSON has no words for: its length is that of what it says of itself. */
+const jsonLength = (value: unknown): number => {
+  try {
+    return (JSON.stringify(value) ?? "").length
+  } catch {
+    return String(value).length
   }
 }
