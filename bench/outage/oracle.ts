@@ -1,7 +1,9 @@
 /**
  * The bound: who knows the plan, and asks a downstream only where the answer will be
- * fresh and in time, once per request (a tenth more where answers fail by chance, the
- * retries that a good stack may spend). Else it answers at once from what stands in.
+ * fresh and in time, once per request (a tenth more while answers fail by chance, the
+ * retries that a good stack may spend; what will fail costs it no worker). Else it
+ * answers at once from what stands in. It is greedy: a request takes the worker that is
+ * free first, and keeps it, though others may come back meanwhile.
  */
 import { Player } from "@failsoft/core/testing/faults"
 import type { Arrival } from "./arrivals.ts"
@@ -17,6 +19,7 @@ class Workers {
   private readonly freeAt: Array<number>
   private readonly player: Player.Player
   private readonly place: string
+  private readonly there: () => number
   private readonly random: () => number
   private retries = 0
 
@@ -25,28 +28,33 @@ class Workers {
     this.place = placeOf(name, region)
     this.random = random
     this.freeAt = Array.from({ length: workersIn(region) }, () => 0)
+    this.there = player.employ(this.place, this.freeAt.length)
   }
 
   /** Whether an arrival gets a fresh answer here in time; then a worker is busy with it. */
   serves(at: number): boolean {
-    this.retries += retryShare
-    const met = this.asked()
+    const met = this.asked(at)
     const { decision } = met
     if (decision._tag === "Refuse") return decision.status === 422
     return decision._tag === "Serve" && this.works(at, met)
   }
 
   /** What an attempt meets, or a second one after it has failed by chance. */
-  private asked(): Player.Met {
-    const met = this.player.enter(this.place, "", -1, true)
+  private asked(at: number): Player.Met {
+    if (at >= phases.faultFrom) this.retries += retryShare
+    let met = this.met()
+    for (; met.decision._tag === "FailAfter" && this.retries >= 1; this.retries--) met = this.met()
+    return met
+  }
+
+  private met(): Player.Met {
+    const met = this.player.enter(this.place, "", -1)
     this.player.leave(this.place)
-    if (met.decision._tag !== "FailAfter" || this.retries < 1) return met
-    this.retries--
-    return this.asked()
+    return met
   }
 
   private works(at: number, met: Player.Met): boolean {
-    const there = this.player.workers(this.place, this.freeAt.length)
+    const there = this.there()
     let best = 0
     for (let nth = 1; nth < there; nth++) if ((this.freeAt[nth] ?? 0) < (this.freeAt[best] ?? 0)) best = nth
     const from = Math.max(at, this.freeAt[best] ?? 0)

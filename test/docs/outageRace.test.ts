@@ -8,7 +8,7 @@ import { builds } from "../../bench/outage/builds/index.ts"
 import { listen } from "../../bench/outage/downstreams.ts"
 import { measure } from "../../bench/outage/measures.ts"
 import { oracle } from "../../bench/outage/oracle.ts"
-import { capacityPerSecond, knobs, type Page, phases } from "../../bench/outage/settings.ts"
+import { capacityPerSecond, downstream, knobs, type Page, phases } from "../../bench/outage/settings.ts"
 import { behind } from "../../bench/outage/short.ts"
 import { traceNamed, traces } from "../../bench/outage/traces.ts"
 import { modelled, standing } from "../../bench/outage/virtualTable.ts"
@@ -44,9 +44,40 @@ describe("the judges of the outage race", () => {
       assert.deepStrictEqual(Schema.decodeUnknownSync(Fault.Plan)(plan), plan, name)
       assert.deepStrictEqual(Player.unknownTargets(plan, known), [], name)
       for (const { from } of plan.faults) assert.isAtLeast(from, phases.faultFrom, name)
-      if (plan.faults.length > 0) assert.strictEqual(Player.endOf(plan), until)
       assert.isBelow(until, phases.end - 2000)
     }
+  })
+
+  it("nothing is wrong before a fault and after it, and something is within", () => {
+    for (const { name, plan, until } of traces) {
+      let now = 0
+      const player = Player.make(plan, { seed: 1, elapsedMillis: () => now })
+      const there = player.employ("essential.a", 8)
+      const isWell = (at: number) =>
+        Array.from({ length: 20 }, () => {
+          now = at
+          const met = player.enter("essential.a", "", -1)
+          return met.kinds.length === 0 && there() === 8
+        }).every((well) => well)
+      assert.isTrue(isWell(phases.faultFrom - 1), name)
+      assert.isTrue(isWell(until), name)
+      if (plan.faults.length > 0) assert.isFalse(isWell(phases.faultFrom), name)
+    }
+  })
+
+  it("a downstream's work is counted from the beginning of a trace, and to its end", async () => {
+    const { begin, counts, origins } = await listen()
+    const [url] = origins.essential
+    const ask = (signal?: AbortSignal) => fetch(`${url}/essential/sku-1`, signal ? { signal } : {}).then(String, String)
+    await ask()
+    await begin(undefined, 1)
+    assert.deepStrictEqual(await counts("essential"), { received: 0, workMillis: 0, wastedMillis: 0 })
+    // Its caller does not wait; who counts does.
+    await ask(AbortSignal.timeout(50))
+    const { received, wastedMillis, workMillis } = await counts("essential")
+    assert.strictEqual(received, 1)
+    assert.isAbove(workMillis, downstream.fixedMillis - 2)
+    assert.closeTo(wastedMillis, workMillis, 1e-6)
   })
 
   it("the oracle is worth everything without a fault, and what stands in while nothing answers", () => {
@@ -63,6 +94,16 @@ describe("the judges of the outage race", () => {
       0.03
     )
     assert.isBelow(of("capacity 30 %"), 0.95)
+  })
+
+  it("the oracle asks a tenth more while answers fail by chance, and no more", () => {
+    const trace = traceNamed("brown-out 50 %")
+    const within = Array.from({ length: 60 }, (_, seed) => oracle(trace, arrivals(trace.load, phases.end, seed), seed))
+      .flat()
+      .filter(({ at }) => at >= phases.faultFrom && at < trace.until)
+    const fresh = within.filter(({ weight }) => weight === 1).length
+    // Half of them, and half of a tenth.
+    assert.closeTo(fresh / within.length, 0.55, 0.02)
   })
 
   const used = { cpuMicros: 0, asked: 0 }

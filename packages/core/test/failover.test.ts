@@ -49,6 +49,18 @@ class Shop extends Downstream.Service<Shop>()(
   }
 ) {}
 
+class Bank extends Downstream.Service<Bank>()(
+  "@failsoft/core/test/failover/Bank",
+  { get: Contract.method({ ...shape, idempotency: "safe", onOutage: "fail" }) },
+  {
+    criticality: "essential",
+    owner: "nobody",
+    slo: { objective: 0.99, window: "30 days" },
+    budget: "2 seconds",
+    docs: "https://example.com"
+  }
+) {}
+
 type Errors = Transient.Transient | Unknown | ContractViolation.ContractViolation | Refused.Refused
 type Failing = Effect.Effect<never, Errors>
 const refused: Failing = Effect.fail(new Transient.Transient({ cause: "connection_refused", applied: "no" }))
@@ -74,6 +86,15 @@ const region = (name: string) => {
     })
   return { state, layer: Shop.transport({ get: call, put: call, send: call }) }
 }
+
+const bankIn = ({ state }: ReturnType<typeof region>) =>
+  Bank.transport({
+    get: ({ id }) =>
+      Effect.suspend(() => {
+        state.asked.push(id)
+        return state.does
+      })
+  })
 
 const plain: { readonly policy: Policy.Policy<"replays"> } = {
   policy: Policy.stack(Policy.retry({ times: 0 }), Policy.timeout("300 millis"))
@@ -366,6 +387,44 @@ describe("failing over", () => {
         yield* Fiber.join(again)
         assert.deepEqual([eu.asked.length, us.asked.length], [3, 2])
       })
+  )
+
+  it.effect("knows the regions of a downstream behind a hedged one as its own", () =>
+    Effect.gen(function* () {
+      // A region of the shop asks a bank, whose regions have the same names.
+      const eu = region("eu")
+      const us = region("us")
+      const bank = Transport.failover(Bank, { eu: bankIn(eu), us: bankIn(us) }, { attempt: "60 millis" })
+      const banking = yield* Layer.build(Layer.provide(Bank.layer({ get: plain }), bank))
+      const asksBank = () =>
+        Effect.provideContext(
+          Bank.use((of) => of.get({ id: "a" })),
+          banking
+        ).pipe(Effect.orDie)
+      const inShop = Shop.transport({ get: asksBank, put: asksBank, send: asksBank })
+      const hedged = Policy.stack(Policy.hedge({ delay: 20 }), Policy.timeout("300 millis"))
+      const shop = yield* Layer.build(
+        Layer.provide(
+          Shop.layer({ ...rows, get: { policy: hedged } }),
+          Transport.failover(Shop, { eu: inShop, us: inShop }, { attempt: "80 millis" })
+        )
+      )
+      // The shop is asked in its eu, and there the bank in its us, since its eu fails.
+      eu.state.does = reset
+      const answer = yield* Effect.provideContext(
+        Shop.use((of) => of.get(id)),
+        shop
+      )
+      assert.strictEqual(answer, "us")
+      eu.state.does = Effect.succeed("eu")
+      us.state.does = reset
+      const wished = Effect.provideService(
+        Shop.use((of) => of.get(id)),
+        Region.Region,
+        "us"
+      )
+      assert.strictEqual(yield* Effect.provideContext(wished, shop), "eu")
+    })
   )
 
   it.effect("finds out a region that hangs behind the hedges of others", () =>

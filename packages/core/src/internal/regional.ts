@@ -160,12 +160,14 @@ const noted = (place: Place, result: Result.Result<unknown, unknown>, startedAt:
 const turned = <A>(all: ReadonlyArray<A>, by: number): ReadonlyArray<A> =>
   by === 0 ? all : [...all.slice(by), ...all.slice(0, by)]
 
-/** The call, and that its region is asked as long as it goes on. */
+/** The call, and that its region is asked as long as it goes on; what is said and its end are one step. */
 const noting = <A, E>(beside: Array<string>, region: string, call: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
-    beside.push(region)
-    return Effect.onExit(call, () => Effect.sync(() => void beside.splice(beside.indexOf(region), 1)))
-  })
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      beside.push(region)
+      return Effect.onExit(restore(call), () => Effect.sync(() => void beside.splice(beside.indexOf(region), 1)))
+    })
+  )
 
 /** One attempt on its way through the regions. */
 class Asking {

@@ -49,12 +49,13 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import { Attempt } from "../Attempt.ts"
 import type * as Contract from "../Contract.ts"
 import type * as Downstream from "../Downstream.ts"
 import type { Transient } from "../Transient.ts"
 import { draw } from "./Draw.ts"
-import { CurrentRequest, type Words, wordsOf, worked } from "./internal/interpreter.ts"
+import { CurrentRequest, calmly, type Words, wordsOf } from "./internal/interpreter.ts"
 import * as Pump from "./Pump.ts"
 import * as Workers from "./Workers.ts"
 
@@ -140,7 +141,10 @@ export interface Fake<out T> {
 export interface Options {
   /** Default from 2 to 20 ms. */
   readonly latency?: { readonly from: number; readonly to: number }
-  /** Who does the work, each for the time of one answer. Default: as many as are needed. */
+  /**
+   * Who does the work, each for the time of one answer. Default: as many as are needed. A plan
+   * that is put around the fake by `Fault.layer` knows only the workers that are given there.
+   */
   readonly workers?: Workers.Options
   readonly transient?: (of: Transient) => unknown
 }
@@ -253,33 +257,36 @@ export const started = <T>(
   seed = 1
 ): Effect.Effect<{ readonly layer: Layer.Layer<T>; readonly journal: Living["journal"] }> =>
   fake.regions === undefined
-    ? Effect.map(fake.start(seed), ({ serve, journal }) => ({ journal, layer: layerOf(fake, serve) }))
+    ? Effect.map(living(fake, seed), ({ serve, journal }) => ({ journal, layer: layerOf(fake, serve) }))
     : Effect.map(
-        Effect.forEach(fake.regions.names, (name) => Effect.map(fake.start(seed), (living) => [name, living] as const)),
-        (living) => ({
-          journal: () => living.flatMap(([, { journal }]) => journal()).sort((a, b) => a.at - b.at),
-          layer: joined(fake, living)
+        Effect.forEach(fake.regions.names, (name) => Effect.map(living(fake, seed), (of) => [name, of] as const)),
+        (all) => ({
+          journal: () => all.flatMap(([, { journal }]) => journal()).sort((a, b) => a.at - b.at),
+          layer: joined(fake, all)
         })
       )
 
-const layerOf = <T>(fake: Fake<T>, serve: Living["serve"]): Layer.Layer<T> => {
-  const { workers } = fake
-  if (workers === undefined) return Layer.succeedContext(Context.make(fake.transport, callsOf(fake, serve)))
-  return Layer.effectContext(
-    Effect.map(Workers.make(workers), (working) =>
-      Context.make(
-        fake.transport,
-        callsOf(fake, (method, payload) => worked(working, wordsOfFake(fake, method), serve(method, payload)))
-      )
-    )
-  )
-}
+/** Starts it with its workers, who end with what they have begun. */
+const living = (fake: Fake<unknown>, seed: number): Effect.Effect<Living> =>
+  Effect.gen(function* () {
+    const of = yield* fake.start(seed)
+    if (fake.workers === undefined) return of
+    const workers = yield* Scope.provide(Workers.make(fake.workers), Scope.makeUnsafe())
+    const words = new Map<string, Words>()
+    for (const [name, method] of Object.entries(fake.contract.methods)) {
+      words.set(name, wordsOf(`${fake.contract.name}/${name}`, method, fake.transient))
+    }
+    return {
+      ...of,
+      serve: (name, payload) => {
+        const own = words.get(name)
+        return own === undefined ? of.serve(name, payload) : calmly(workers, own, of.serve(name, payload))
+      }
+    }
+  })
 
-const wordsOfFake = ({ contract, transient }: Pick<Fake<unknown>, "contract" | "transient">, name: string): Words => {
-  const method = contract.methods[name]
-  if (method === undefined) throw new Error(`${contract.name} has no method ${name}`)
-  return wordsOf(`${contract.name}/${name}`, method, transient)
-}
+const layerOf = <T>(fake: Fake<T>, serve: Living["serve"]): Layer.Layer<T> =>
+  Layer.succeedContext(Context.make(fake.transport, callsOf(fake, serve)))
 
 /** What cannot be joined is a mistake of the test's author. */
 const joined = <T>(fake: Fake<T>, living: ReadonlyArray<readonly [string, Living]>): Layer.Layer<T> => {

@@ -176,7 +176,8 @@ export type Plan = typeof Plan.Type
 /**
  * Faults around a transport, below every policy: provide it with the transport and
  * give it to the ring. Times count from when the layer is built; the same seed draws
- * the same. With `workers` the transport is what a worker does.
+ * the same. With `workers` the transport is what one of them does; with `region` plans
+ * mean it by `payments.eu` as well as by `payments`.
  *
  * @category layers
  * @since 0.1.0
@@ -184,7 +185,7 @@ export type Plan = typeof Plan.Type
 export const layer = <Self, Id extends string, M extends Contract.Methods>(
   service: Downstream.Service<Self, Id, M>,
   plan: Plan,
-  options: { readonly seed?: number; readonly workers?: Workers.Options } = {}
+  options: { readonly seed?: number; readonly region?: string; readonly workers?: Workers.Options } = {}
 ): Layer.Layer<Downstream.Transport<Id>, never, Downstream.Transport<Id>> =>
   Layer.effect(
     service.Transport,
@@ -192,7 +193,8 @@ export const layer = <Self, Id extends string, M extends Contract.Methods>(
       const raw = yield* service.Transport
       const { contract } = service
       const interpreter = yield* Interpreter.make(plan, options.seed ?? 1)
-      const workers = options.workers && (yield* interpreter.workers(contract.name, options.workers))
-      return interpreter.around(contract, raw, workers)
+      const place = options.region === undefined ? contract.name : `${contract.name}.${options.region}`
+      const workers = options.workers && (yield* interpreter.workers(place, options.workers))
+      return interpreter.around(contract, raw, place, workers)
     })
   )

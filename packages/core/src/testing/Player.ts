@@ -53,8 +53,21 @@ export interface Met {
   readonly kinds: ReadonlyArray<PlannedFault["kind"]>
   /** When the fault that decided ends, in milliseconds since the start. */
   readonly until: number
-  /** How many times as long its work takes, and until when. */
-  readonly slow: ReadonlyArray<{ readonly factor: number; readonly until: number }>
+  /** When its work is slow: it may begin, or go on, long after the call has come. */
+  readonly slow: ReadonlyArray<Slowness>
+}
+
+/**
+ * Work goes `factor` times as slowly, from a moment until another, in milliseconds since
+ * the start.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Slowness {
+  readonly factor: number
+  readonly from: number
+  readonly until: number
 }
 
 /**
@@ -69,13 +82,13 @@ export interface Player {
   readonly elapsedMillis: () => number
   /** Whether some fault is for this method, at any time: if not, nothing needs to be asked. */
   readonly concerns: (downstream: string, method: string) => boolean
+  /** A call that a fault is for comes: what it meets. It counts as in progress until it {@link Player.leave}s. */
+  readonly enter: (downstream: string, method: string, request: number) => Met
   /**
-   * A call that a fault is for comes: what it meets. It counts as in progress until it {@link Player.leave}s.
-   * Where `hasWorkers`, less capacity refuses nobody: {@link Player.workers} says how many are there.
+   * The downstream has so many workers: from now on less capacity refuses none of its calls,
+   * but takes workers away. What is returned says how many are there, at least one.
    */
-  readonly enter: (downstream: string, method: string, request: number, hasWorkers?: boolean) => Met
-  /** How many of a downstream's workers are there now, at least one. */
-  readonly workers: (downstream: string, count: number) => number
+  readonly employ: (downstream: string, count: number) => () => number
   /** A call of the downstream is over. */
   readonly leave: (downstream: string) => void
   /** Whether whoever connects to this downstream now is refused, whatever is asked. */
@@ -134,6 +147,7 @@ class Playing implements Player {
   private readonly active: ReadonlyArray<Active>
   private readonly seed: number
   private readonly inFlight = new Map<string, number>()
+  private readonly employing = new Set<string>()
   /** The faults that may meet a method at some time, by its name. */
   private readonly byMethod = new Map<string, ReadonlyArray<Active>>()
   /** How many calls each request has made to each method, so that draws have a key. */
@@ -154,34 +168,36 @@ class Playing implements Player {
     return this.of(downstream, method).length > 0
   }
 
-  enter(downstream: string, method: string, request: number, hasWorkers = false): Met {
+  enter(downstream: string, method: string, request: number): Met {
     const running = (this.inFlight.get(downstream) ?? 0) + 1
     this.inFlight.set(downstream, running)
     const faults = this.of(downstream, method)
-    if (faults.length === 0) return well
-    const deciding = hasWorkers ? faults.filter((of) => !takesWorkers(of, namesOf(downstream))) : faults
-    return this.meet(deciding, `${downstream}/${method}`, request, running)
+    return faults.length === 0 ? well : this.meet(faults, `${downstream}/${method}`, request, running)
   }
 
   leave(downstream: string): void {
     this.inFlight.set(downstream, (this.inFlight.get(downstream) ?? 1) - 1)
   }
 
-  workers(downstream: string, count: number): number {
-    const now = this.elapsedMillis()
+  employ(downstream: string, count: number): () => number {
     const names = namesOf(downstream)
-    const there = this.active
-      .filter((of) => takesWorkers(of, names))
-      .map(({ fault }) => workersUnder(fault, count, now))
-    return Math.max(1, Math.min(count, ...there))
+    const taking = this.active.filter((of) => takesWorkers(of, names)).map(({ fault }) => fault)
+    this.employing.add(downstream)
+    // Which faults are for its calls is found again, without these.
+    this.byMethod.clear()
+    return () => {
+      const now = this.elapsedMillis()
+      return Math.max(1, Math.min(count, ...taking.map((fault) => workersUnder(fault, count, now))))
+    }
   }
 
   isDown(downstream: string): boolean {
     const now = this.elapsedMillis()
     const names = namesOf(downstream)
     // What stands before it in the plan decides first, and wants to see the call.
-    const first = this.active.find(
+    const first = this.deciding(downstream).find(
       ({ fault, targets }) =>
+        fault.kind !== "slow" &&
         now >= fault.from &&
         now < fault.until + (fault.recoverMillis ?? 0) &&
         targets.some((of) => names.some((name) => of === name || of.startsWith(`${name}/`)))
@@ -211,11 +227,17 @@ class Playing implements Player {
     const known = this.byMethod.get(name)
     if (known !== undefined) return known
     const names = namesOf(downstream)
-    const faults = this.active.filter(({ targets }) =>
+    const faults = this.deciding(downstream).filter(({ targets }) =>
       targets.some((of) => names.some((name) => of === name || of === `${name}/${method}`))
     )
     this.byMethod.set(name, faults)
     return faults
+  }
+
+  /** The faults, without those that take its workers away. */
+  private deciding(downstream: string): ReadonlyArray<Active> {
+    const names = namesOf(downstream)
+    return this.employing.has(downstream) ? this.active.filter((of) => !takesWorkers(of, names)) : this.active
   }
 
   private nth(request: number, name: string): number {
@@ -234,9 +256,11 @@ class Playing implements Player {
     const nth = this.nth(request, name)
     let delayMillis = 0
     const kinds: Array<PlannedFault["kind"]> = []
-    const slow: Array<Met["slow"][number]> = []
+    const slow: Array<Slowness> = []
     for (const active of faults) {
       const { fault } = active
+      // A slowness that is to come may find the work in the queue, or half done.
+      if (fault.kind === "slow" && now < fault.from && fault.first === undefined) slow.push(fault)
       if (now < fault.from || now >= fault.until + (fault.recoverMillis ?? 0)) continue
       if (fault.first !== undefined && active.met >= fault.first) continue
       // A fault that fades meets fewer and fewer.
@@ -245,7 +269,7 @@ class Playing implements Player {
       active.met++
       if (fault.kind === "slow") {
         kinds.push(fault.kind)
-        slow.push({ factor: fault.factor, until: fault.until + (fault.recoverMillis ?? 0) })
+        slow.push({ ...fault, until: now < fault.until ? fault.until : fault.until + (fault.recoverMillis ?? 0) })
         continue
       }
       const decision = decide(fault, {
@@ -262,7 +286,7 @@ class Playing implements Player {
       kinds.push(fault.kind)
       return { decision, delayMillis, kinds, until: fault.until, slow }
     }
-    return kinds.length === 0 ? well : { ...well, delayMillis, kinds, slow }
+    return kinds.length === 0 && slow.length === 0 ? well : { ...well, delayMillis, kinds, slow }
   }
 }
 
@@ -302,8 +326,8 @@ export const start = (
 
 /**
  * How long a call's work takes that begins `at` so many milliseconds after the start of
- * the plan, and would take `millis`: a slowness lasts until its end, and what it has left
- * undone goes on at its usual pace.
+ * the plan, and would take `millis`: what a slowness has left undone goes on at its usual
+ * pace.
  *
  * @category accessors
  * @since 0.1.0
@@ -311,8 +335,8 @@ export const start = (
 export const workMillis = ({ slow }: Met, millis: number, at: number): number => takes(millis, at, slow)
 
 /**
- * The work of a call, as slow as the plan makes it: its end comes later. What was slow
- * when the call came may be over when a worker is free.
+ * The work of a call, as slow as the plan makes it at each moment from when it begins: its
+ * end comes later.
  *
  * @category accessors
  * @since 0.1.0

@@ -33,6 +33,8 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -49,6 +51,8 @@ import { forkBeside } from "../internal/fork.ts"
 export interface Options {
   readonly count: number
   readonly queueMax: number
+  /** Told when a piece of work ends: how long it took, and whether its caller had gone by then. */
+  readonly onWorked?: (millis: number, isWasted: boolean) => void
 }
 
 /**
@@ -76,7 +80,8 @@ const lookMillis = 20
 
 /**
  * Starts them; `there` says how many of the `count` are there at this moment, at least
- * one. Work that is in progress at the end of the scope is interrupted.
+ * one. At the end of the scope work in progress is interrupted, and so is who waits.
+ * Throws where there is no worker at all.
  *
  * @category constructors
  * @since 0.1.0
@@ -84,20 +89,33 @@ const lookMillis = 20
 export const make = (
   options: Options,
   there: () => number = () => options.count
-): Effect.Effect<Workers, never, Scope.Scope> =>
-  Effect.acquireRelease(
+): Effect.Effect<Workers, never, Scope.Scope> => {
+  const { count, queueMax } = options
+  if (!(count >= 1) || !(queueMax >= 0)) {
+    throw new Error(`workers need a count of 1 or more and a queueMax of 0 or more, but have ${count} and ${queueMax}`)
+  }
+  return Effect.acquireRelease(
     Effect.sync(() => new Working(options, there)),
     (working) => working.stop
   )
+}
+
+/** Who waits for a worker. */
+interface Waiting {
+  readonly begin: () => void
+  readonly leave: () => void
+}
 
 class Working implements Workers {
   private readonly running = new Set<Fiber.Fiber<unknown, unknown>>()
-  private readonly queue: Array<() => void> = []
+  private readonly queue: Array<Waiting> = []
   private readonly options: Options
   private readonly there: () => number
   /** Those in progress, of which one that has just begun is not yet among the running. */
   private begun = 0
-  private isWatched = false
+  private isLooking = false
+  private isStopped = false
+  private watching: Fiber.Fiber<unknown> | undefined
 
   constructor(options: Options, there: () => number) {
     this.options = options
@@ -110,50 +128,75 @@ class Working implements Workers {
   readonly work = <A, E>(work: Effect.Effect<A, E>): Effect.Effect<A, E | QueueFull> =>
     Effect.withFiber((caller) =>
       Effect.callback<A, E | QueueFull>((resume) => {
+        const { context } = caller
+        const clock = caller.getRef(Clock.Clock)
+        let isGone = false
         const begin = () => {
+          const from = clock.monotonicTimeNanosUnsafe()
           this.begun++
           // A fiber of its own: the caller may leave.
-          const fiber = forkBeside(caller.context, work)
+          const fiber = forkBeside(context, work)
           this.running.add(fiber)
           fiber.addObserver((exit) => {
             this.running.delete(fiber)
             this.begun--
+            this.options.onWorked?.(Number(clock.monotonicTimeNanosUnsafe() - from) / 1e6, isGone)
             resume(exit)
-            this.next()
+            this.next(context)
           })
         }
+        if (this.isStopped) {
+          resume(Effect.interrupt)
+          return
+        }
         // Who waits comes first, though nobody has seen yet that workers are back.
-        this.next()
+        this.next(context)
         if (this.busy() < this.there()) begin()
         else if (this.queue.length < this.options.queueMax) {
-          this.queue.push(begin)
-          this.watch(caller)
+          this.queue.push({ begin, leave: () => resume(Effect.interrupt) })
+          this.watch(context)
         } else resume(Effect.fail(new QueueFull()))
+        return Effect.sync(() => {
+          isGone = true
+        })
       })
     )
 
   readonly stop = Effect.suspend(() => {
-    this.queue.length = 0
-    return Fiber.interruptAll([...this.running])
+    this.isStopped = true
+    for (const { leave } of this.queue.splice(0)) leave()
+    const all = [...this.running, ...(this.watching === undefined ? [] : [this.watching])]
+    return Fiber.interruptAll(all)
   })
 
-  private next(): void {
-    while (this.busy() < this.there()) {
-      const begin = this.queue.shift()
-      if (begin === undefined) return
-      begin()
-    }
+  /** A loop: work that ends at once would call itself for each that waits. */
+  private next(context: Context.Context<never>): void {
+    if (this.isLooking) return
+    this.isLooking = true
+    while (this.queue.length > 0 && this.busy() < this.there()) this.queue.shift()?.begin()
+    this.isLooking = false
+    this.watch(context)
   }
 
   /** Nobody tells when workers come back: while some are away and somebody waits, it looks. */
-  private watch({ context }: Fiber.Fiber<unknown, unknown>): void {
-    if (this.isWatched || this.there() >= this.options.count) return
-    this.isWatched = true
+  private watch(context: Context.Context<never>): void {
+    if (this.watching !== undefined || !this.mustWatch()) return
     const look = Effect.sync(() => {
-      this.next()
-      this.isWatched = this.queue.length > 0
-      return this.isWatched
+      this.next(context)
+      return this.mustWatch()
     })
-    forkBeside(context, Effect.repeat(Effect.delay(look, lookMillis), { while: (more) => more }))
+    const looking = Effect.repeat(Effect.delay(look, lookMillis), { while: (more) => more })
+    this.watching = forkBeside(
+      context,
+      Effect.onExit(looking, () =>
+        Effect.sync(() => {
+          this.watching = undefined
+        })
+      )
+    )
+  }
+
+  private mustWatch(): boolean {
+    return !this.isStopped && this.queue.length > 0 && this.there() < this.options.count
   }
 }

@@ -184,7 +184,7 @@ const serve = (
   response: ServerResponse
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { answer, bodyMaxBytes = 1_048_576, downstream, isAside, methodOf, onRequest, workers } = options
+    const { answer, bodyMaxBytes = 1_048_576, downstream, isAside, methodOf, onRequest } = options
     const aside = isAside?.(request) ?? false
     if (!aside) {
       labour.onReceived()
@@ -193,8 +193,7 @@ const serve = (
     const method = methodOf?.(request) ?? ""
     const meeting = aside || playing?.player.concerns(downstream, method) !== true ? undefined : playing
     const elapsedMillis = meeting?.player.elapsedMillis ?? (() => 0)
-    const met =
-      meeting?.player.enter(downstream, method, requestOf(request.headers), workers !== undefined) ?? Player.well
+    const met = meeting?.player.enter(downstream, method, requestOf(request.headers)) ?? Player.well
     // It is in progress as long as somebody waits for it.
     if (meeting !== undefined) response.once("close", () => meeting.player.leave(downstream))
     return Effect.flatMap(read(request, bodyMaxBytes), (body) => {
@@ -271,9 +270,9 @@ export const make = (options: Options): Effect.Effect<FaultServer, CannotListen,
     let playing: Playing | undefined
     let following: Fiber.Fiber<void> | undefined
     const count = options.workers?.count ?? 0
-    const workers =
-      options.workers &&
-      (yield* Workers.make(options.workers, () => playing?.player.workers(downstream, count) ?? count))
+    const all = () => count
+    let there = all
+    const workers = options.workers && (yield* Workers.make(options.workers, () => there()))
     const labour = new Labour(workers)
 
     const server = createServer((request, response) => void run(serve(options, labour, playing, request, response)))
@@ -315,6 +314,7 @@ export const make = (options: Options): Effect.Effect<FaultServer, CannotListen,
           // Who hangs is let go, or the fault would outlive itself.
           if (playing !== undefined) yield* Deferred.succeed(playing.over, undefined)
           playing = player && { player, over: Deferred.makeUnsafe() }
+          there = player === undefined || workers === undefined ? all : player.employ(downstream, count)
           yield* adjust
           following = player && (yield* Effect.forkIn(follow(player), scope))
         }).pipe(one.withPermits(1))

@@ -49,17 +49,18 @@ export class Interpreter {
   around<M extends Contract.Methods>(
     contract: Contract.Contract<M>,
     raw: Contract.RawCalls<M>,
+    place: string,
     workers?: Workers.Workers
   ): Contract.RawCalls<M> {
     const calls: Record<string, unknown> = {}
     for (const [name, method] of Object.entries(contract.methods)) {
       const of = (raw as Readonly<Record<string, (payload: unknown) => Raw>>)[name]
-      const words = wordsOf(`${contract.name}/${name}`, method)
+      const words = wordsOf(`${place}/${name}`, method)
       calls[name] = (payload: unknown): Raw =>
         Effect.withFiber((fiber) => {
           const request = fiber.getRef(CurrentRequest)
           return this.call(
-            contract.name,
+            place,
             name,
             request,
             words,
@@ -75,7 +76,7 @@ export class Interpreter {
 
   /** The workers of a downstream, of which the plan may take some away. */
   workers(downstream: string, options: Workers.Options) {
-    return Workers.make(options, () => this.player.workers(downstream, options.count))
+    return Workers.make(options, this.player.employ(downstream, options.count))
   }
 
   /** One call: `serve` is what the downstream does with it, or one of its workers. */
@@ -90,15 +91,15 @@ export class Interpreter {
   ): Raw {
     if (!this.player.concerns(downstream, method)) {
       onMet(well)
-      return worked(workers, words, serve())
+      return heard(words, worked(workers, serve()))
     }
     // The count and its finalizer are one step.
     return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
-        const met = this.player.enter(downstream, method, request, workers !== undefined)
+        const met = this.player.enter(downstream, method, request)
         onMet(met)
-        const work = () => worked(workers, words, slowed(serve(), met, this.player.elapsedMillis))
-        return Effect.onExit(restore(this.done(met, words, work)), () =>
+        const work = () => worked(workers, slowed(serve(), met, this.player.elapsedMillis))
+        return Effect.onExit(restore(heard(words, this.done(met, words, work))), () =>
           Effect.sync(() => this.player.leave(downstream))
         )
       })
@@ -119,7 +120,9 @@ export class Interpreter {
     const applied = (then: (told: unknown, answer: Raw) => Raw) =>
       Effect.matchEffect(serve(), {
         onSuccess: (value) => then(value, Effect.succeed(value)),
-        onFailure: (error) => then(error, Effect.fail(error))
+        // Who found the queue full was not worked for.
+        onFailure: (error) =>
+          error instanceof Workers.QueueFull ? Effect.fail(error) : then(error, Effect.fail(error))
       })
     switch (decision._tag) {
       case "Serve":
@@ -162,12 +165,15 @@ const refused = (words: Words, { retryAfterSeconds, status }: typeof busy): unkn
   })
 
 /** The work of a call, by a worker where there are some. */
-export const worked = (workers: Workers.Workers | undefined, words: Words, work: Raw): Raw =>
-  workers === undefined
-    ? work
-    : Effect.mapError(workers.work(work), (error) =>
-        error instanceof Workers.QueueFull ? refused(words, busy) : error
-      )
+const worked = (workers: Workers.Workers | undefined, work: Raw): Raw =>
+  workers === undefined ? work : workers.work(work)
+
+/** What a caller hears: a full queue is a refusal, whatever the plan would have done to the answer. */
+const heard = (words: Words, call: Raw): Raw =>
+  Effect.mapError(call, (error) => (error instanceof Workers.QueueFull ? refused(words, busy) : error))
+
+/** A call without any plan. */
+export const calmly = (workers: Workers.Workers, words: Words, work: Raw): Raw => heard(words, worked(workers, work))
 
 /** The words of a method whose transient errors the simulator can make itself. */
 export const wordsOf = (

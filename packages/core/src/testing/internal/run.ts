@@ -9,6 +9,7 @@ import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import { namesOf } from "../../Composition.ts"
 import type * as Contract from "../../Contract.ts"
 import { forkBeside } from "../../internal/fork.ts"
@@ -112,6 +113,8 @@ class World {
   private readonly of: Case
   private readonly pump: Pump.Pump
   private readonly recorder: Recorder
+  /** That of the downstreams' workers. */
+  private readonly employed = Scope.makeUnsafe()
   private readonly running = new Map<Trace.Request, Fiber.Fiber<unknown, unknown>>()
 
   constructor(setup: Setup, of: Case, pump: Pump.Pump, recorder: Recorder) {
@@ -140,6 +143,8 @@ class World {
       yield* Fiber.interrupt(fiber)
     }
     yield* Effect.sleep(settleMillis)
+    // What a downstream has still to do is nothing that the composition has left.
+    yield* Scope.close(this.employed, Exit.void)
     this.left = { fibers: this.pump.fibers() - before.fibers, timers: this.pump.timers() - before.timers }
     this.policies = this.recorder.rows.flatMap(livePolicies)
   })
@@ -213,7 +218,7 @@ class World {
     const place = region === undefined ? fake.contract.name : `${fake.contract.name}.${region}`
     return Effect.gen({ self: this }, function* () {
       const { serve } = yield* fake.start(this.seedOf(region))
-      const workers = fake.workers && (yield* interpreter.workers(place, fake.workers))
+      const workers = fake.workers && (yield* Scope.provide(interpreter.workers(place, fake.workers), this.employed))
       const calls: Record<string, (payload: unknown) => Effect.Effect<unknown, unknown>> = {}
       for (const [name, method] of Object.entries(fake.contract.methods)) {
         const words = wordsOf(`${place}/${name}`, method, fake.transient)
