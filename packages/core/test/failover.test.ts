@@ -400,7 +400,7 @@ describe("failing over", () => {
         Effect.provideContext(
           Bank.use((of) => of.get({ id: "a" })),
           banking
-        ).pipe(Effect.orDie)
+        ).pipe(Effect.provideService(Region.Region, "us"), Effect.orDie)
       const inShop = Shop.transport({ get: asksBank, put: asksBank, send: asksBank })
       const hedged = Policy.stack(Policy.hedge({ delay: 20 }), Policy.timeout("300 millis"))
       const shop = yield* Layer.build(
