@@ -29,10 +29,9 @@ import type { AnyWrite, Caches } from "./cache/handle.ts"
 import { ageOf, strictest } from "./cache/limits.ts"
 import { ageRoundingMillis, type Found, type LivingCache, type Loaded, type Refusal } from "./cache/living.ts"
 import { canonical } from "./canonical.ts"
-import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
 import { ownerOf } from "./owner.ts"
-import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
+import { type Classifier, RawAttempts, type RawCall, type Sent } from "./rawCall.ts"
 import { requestKey } from "./requestKey.ts"
 import { type SessionRead, sessionRead } from "./sessionRead.ts"
 import { degrade, fromError, fromFinal, told } from "./settle.ts"
@@ -206,13 +205,8 @@ class LogicalCall implements Fallback.Request, Sent {
   }
 
   private attempted(): Effect.Effect<Result.Result<unknown, unknown>, unknown> {
-    const open = () => openRaw(this.of.classifier, this.of.raw, this.payload, this)
-    return this.of.intercept(
-      leaves.openable(
-        Effect.suspend(() => leaves.standalone(open())),
-        open
-      )
-    )
+    const { classifier, intercept, raw } = this.of
+    return intercept(new RawAttempts(classifier, raw, this.payload, this))
   }
 
   private lost(failure: Unavailable): Loaded {
