@@ -87,7 +87,6 @@ class LogicalCall implements Fallback.Request, Sent {
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock
   readonly startedAt: number
-  private readonly callerDeadline: number
   /** As it began: whoever asks for the key later (a refresh beside the call) may run for somebody else. */
   private readonly owner: string | undefined
   private toldUnknown = false
@@ -104,7 +103,6 @@ class LogicalCall implements Fallback.Request, Sent {
     this.fiber = fiber
     this.clock = fiber.getRef(Clock.Clock)
     this.startedAt = this.now = this.clock.currentTimeMillisUnsafe()
-    this.callerDeadline = fiber.getRef(Deadline)
     this.heard =
       of.cache === undefined && of.writes === undefined
         ? undefined
@@ -383,7 +381,7 @@ class LogicalCall implements Fallback.Request, Sent {
   /** A caller without time, or with a request that cannot be sent, says nothing about the downstream. */
   private saysSomething(failure: Unavailable): boolean {
     return failure.reason === "DEADLINE_EXCEEDED"
-      ? this.attempts > 0 && this.now < this.callerDeadline
+      ? this.attempts > 0 && this.now < this.fiber.getRef(Deadline)
       : failure.reason !== "UNSENDABLE_REQUEST"
   }
 

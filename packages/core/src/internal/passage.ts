@@ -193,7 +193,7 @@ export abstract class Passage implements Attempt, Entry {
       this.proceed(ticket, this.now + millis)
       return
     }
-    this.place.waits.add(this, this.fiber, this.now, millis)
+    this.place.waits.add(this, this.fiber, this.clock, this.now, millis)
     ticket.rearm = (millis) => this.rearm(ticket, millis)
     ticket.notify = () => {
       this.place.waits.remove(this)
@@ -206,7 +206,7 @@ export abstract class Passage implements Attempt, Entry {
     if (this.ticket !== ticket || ticket.settled) return
     const now = this.clock.currentTimeMillisUnsafe()
     this.place.waits.remove(this)
-    this.place.waits.add(this, this.fiber, now, Math.min(millis, this.bound.at - now))
+    this.place.waits.add(this, this.fiber, this.clock, now, Math.min(millis, this.bound.at - now))
   }
 
   private proceed(ticket: Ticket, until: number): void {
