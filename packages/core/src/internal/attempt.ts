@@ -86,10 +86,17 @@ class Run extends Passage implements leaves.Run {
     return this.controller.signal
   }
 
-  /** Starts; what to do if the caller is interrupted, unless it has ended already. */
+  /**
+   * Starts; what to do if the caller is interrupted, unless it has ended already: the attempt is that effect by itself,
+   * since one made for each would be a tenth of what a call allocates, and nearly never run.
+   */
   begin(): Effect.Effect<void> | undefined {
     this.advance()
-    return this.ended ? undefined : Effect.suspend(() => this.callerLeft())
+    return this.ended ? undefined : this
+  }
+
+  asEffect(): Effect.Effect<void> {
+    return this.callerLeft()
   }
 
   protected tell(outcome: AnyCall): void {

@@ -294,7 +294,7 @@ class LogicalCall implements Fallback.Request, Sent {
     const { method, row, writes } = this.of
     if (result._tag === "Success") {
       this.answered(result.success)
-      this.tell("answered")
+      this.tell("answered", this.now)
       this.shownAt = this.startedAt
       this.read?.shown(this.startedAt, this.now)
       const answer = Effect.succeed(method.onOutage === "fail" ? result.success : this.live(result.success))
@@ -390,10 +390,11 @@ class LogicalCall implements Fallback.Request, Sent {
     return Math.max(0, now - this.startedAt)
   }
 
-  private tell(outcome: Outcome): void {
+  /** `endedAt` where the clock was looked at in this very step. */
+  private tell(outcome: Outcome, endedAt?: number): void {
     const { row } = this.of
     if (!row.bus.active) return
-    const at = this.clock.currentTimeMillisUnsafe()
+    const at = endedAt ?? this.clock.currentTimeMillisUnsafe()
     row.bus.emit({
       _tag: "CallEnded",
       at,
