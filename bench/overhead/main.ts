@@ -2,9 +2,11 @@
  * `npm run bench:overhead`: what a protected call costs, against bare calls, cockatiel,
  * opossum, and idiomatic Effect. Each case has its own process on its own core; the
  * samples of a round are taken in turn, and ratios are formed within a round, so that
- * a noisy machine disturbs all sides alike.
+ * a noisy machine disturbs all sides alike. All processes are started anew a few times:
+ * what one has compiled it keeps, and two of the same code may differ by a tenth for as
+ * long as they live, now and then by a factor.
  *
- * `BENCH_ROUNDS` (7), `BENCH_ONLY` (a part of a build's name), `BENCH_SCENARIO` (one
+ * `BENCH_STARTS` (3), `BENCH_ROUNDS` of each (3), `BENCH_ONLY` (a part of a build's name), `BENCH_SCENARIO` (one
  * scenario, or `memory`).
  */
 import { mkdirSync, writeFileSync } from "node:fs"
@@ -14,7 +16,8 @@ import { type Case, type Child, memoryFlags, start } from "./child.ts"
 import { scenarios } from "./settings.ts"
 import { median, row, spread, table } from "./table.ts"
 
-const rounds = Number(process.env["BENCH_ROUNDS"] ?? 7)
+const starts = Number(process.env["BENCH_STARTS"] ?? 3)
+const rounds = Number(process.env["BENCH_ROUNDS"] ?? 3)
 const only = process.env["BENCH_ONLY"] ?? ""
 const which = process.env["BENCH_SCENARIO"] ?? ""
 const peers = ["cockatiel", "opossum", "Effect, idiomatic"] as const
@@ -29,22 +32,32 @@ const measureScenario = async (scenario: string) => {
     const build = builds[name]
     return build !== undefined && scenario in build.scenarios ? [{ name, scenario }] : []
   })
-  const children = new Map<string, Child>()
   const samples = new Map<string, Array<number>>(cases.map(({ name }) => [name, []]))
+  for (let nth = 1; nth <= starts; nth++) await measureStart(scenario, cases, nth, samples)
+  return samples
+}
+
+/** The rounds of one start of all processes. */
+const measureStart = async (
+  scenario: string,
+  cases: ReadonlyArray<Case>,
+  nth: number,
+  samples: ReadonlyMap<string, Array<number>>
+) => {
+  const children = new Map<string, Child>()
   try {
     // One after another: two that warm up at once disturb each other.
     for (const of of cases) {
-      progress(`${scenario}: warming up ${of.name}`)
+      progress(`${scenario}, start ${nth} of ${starts}: warming up ${of.name}`)
       children.set(of.name, await start(of))
     }
     for (let round = 1; round <= rounds; round++) {
-      progress(`${scenario}: round ${round} of ${rounds}`)
+      progress(`${scenario}, start ${nth} of ${starts}: round ${round} of ${rounds}`)
       for (const [name, child] of children) samples.get(name)?.push(await child.ask("nanos"))
     }
   } finally {
     for (const child of children.values()) child.stop()
   }
-  return samples
 }
 
 const memoryKinds = ["bytesPerCall", "bytesInFlight", "heapGrowth"] as const
@@ -69,7 +82,7 @@ const measureMemory = async () => {
   return rows
 }
 
-const results: Record<string, unknown> = { node: process.version, rounds, date: new Date().toISOString() }
+const results: Record<string, unknown> = { node: process.version, starts, rounds, date: new Date().toISOString() }
 for (const scenario of scenarios.filter((name) => which === "" || which === name)) {
   const samples = await measureScenario(scenario)
   progress("")

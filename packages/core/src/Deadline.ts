@@ -109,7 +109,7 @@ export interface Alarms {
 export const makeAlarms = (): Alarms => {
   const timers = new Timers()
   return {
-    add: (alarm, fiber, now, millis) => timers.add(alarm, fiber, now, millis),
+    add: (alarm, fiber, now, millis) => timers.add(alarm, fiber, fiber.getRef(Clock.Clock), now, millis),
     remove: (alarm) => timers.remove(alarm)
   }
 }

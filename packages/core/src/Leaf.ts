@@ -50,36 +50,45 @@ import * as internal from "./internal/leaf.ts"
  */
 export type Run = internal.Run
 
-/** A promise that is made by a function, with what its outcomes become. */
-class Made<A, E> extends internal.Leaf<A, E> {
-  readonly run: (of: Run) => Promise<unknown>
-  readonly onValue: (value: unknown) => Effect.Effect<A, E>
-  readonly onError: (error: unknown) => Effect.Effect<A, E>
+/** A promise that is made by a function, and the declared error of a rejection. */
+abstract class Made<A, E> extends internal.Leaf<A, E> {
+  private readonly make: (of: Run) => Promise<unknown>
+  private readonly errorOf: (error: unknown) => E
 
-  constructor(
-    run: (of: Run) => Promise<unknown>,
-    onValue: (value: unknown) => Effect.Effect<A, E>,
-    onError: (error: unknown) => Effect.Effect<A, E>
-  ) {
+  constructor(make: (of: Run) => Promise<unknown>, errorOf: (error: unknown) => E) {
     super()
-    this.run = run
-    this.onValue = onValue
-    this.onError = onError
+    this.make = make
+    this.errorOf = errorOf
   }
-}
 
-const of = <A, E>(leaf: Made<A, E>): Effect.Effect<A, E> => internal.openable(internal.standalone(leaf), () => leaf)
+  run(of: Run): Promise<unknown> {
+    return this.make(of)
+  }
 
-/** A function that throws instead of making an error is a defect, as in an effect. */
-const failing =
-  <E>(onError: (error: unknown) => E) =>
-  (error: unknown): Effect.Effect<never, E> => {
+  /** A function that throws instead of making an error is a defect, as in an effect. */
+  onError(error: unknown): Effect.Effect<never, E> {
     try {
-      return Effect.fail(onError(error))
+      return Effect.fail(this.errorOf(error))
     } catch (defect) {
       return Effect.die(defect)
     }
   }
+}
+
+/** Its value is the answer. */
+class MadeRaw<A, E> extends Made<A, E> {
+  onValue(value: unknown): Effect.Effect<A> {
+    // The value of the promise that `make` made.
+    return Effect.succeed(value as A)
+  }
+}
+
+/** Its value is the answer of a call. */
+class MadeCall<A, T> extends Made<Result.Result<A, never>, T> {
+  onValue(value: unknown): Effect.Effect<Result.Result<A, never>> {
+    return Effect.succeed(Result.succeed(value as A))
+  }
+}
 
 /**
  * An effect from a promise, for the raw calls of a transport: its value is the
@@ -89,14 +98,7 @@ const failing =
  * @since 0.1.0
  */
 export const make = <A, E>(run: (of: Run) => Promise<A>, onError: (error: unknown) => E): Effect.Effect<A, E> =>
-  of(
-    new Made<A, E>(
-      run,
-      // The value of the promise that `run` made.
-      (value) => Effect.succeed(value as A),
-      failing(onError)
-    )
-  )
+  new MadeRaw<A, E>(run, onError)
 
 /**
  * A `Call` from a promise, for a stack without a ring.
@@ -105,4 +107,4 @@ export const make = <A, E>(run: (of: Run) => Promise<A>, onError: (error: unknow
  * @since 0.1.0
  */
 export const call = <A, T>(run: (of: Run) => Promise<A>, onError: (error: unknown) => T): Call<A, T> =>
-  of(new Made<Result.Result<A, never>, T>(run, (value) => Effect.succeed(Result.succeed(value as A)), failing(onError)))
+  new MadeCall<A, T>(run, onError)

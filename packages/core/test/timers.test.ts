@@ -47,7 +47,7 @@ const settingOf = (fiber: Fiber.Fiber<unknown, unknown>) => {
     now,
     alarm: (millis: number) => {
       const alarm = new Alarm(now)
-      timers.add(alarm, fiber, now(), millis)
+      timers.add(alarm, fiber, clock, now(), millis)
       return alarm
     }
   }

@@ -86,10 +86,17 @@ class Run extends Passage implements leaves.Run {
     return this.controller.signal
   }
 
-  /** Starts; what to do if the caller is interrupted, unless it has ended already. */
+  /**
+   * Starts; what to do if the caller is interrupted, unless it has ended already: the attempt is that effect by itself,
+   * since one made for each would be a tenth of what a call allocates, and nearly never run.
+   */
   begin(): Effect.Effect<void> | undefined {
     this.advance()
-    return this.ended ? undefined : Effect.suspend(() => this.callerLeft())
+    return this.ended ? undefined : this
+  }
+
+  asEffect(): Effect.Effect<void> {
+    return this.callerLeft()
   }
 
   protected tell(outcome: AnyCall): void {
@@ -118,8 +125,10 @@ class Run extends Passage implements leaves.Run {
 
   /** What runs within sees: the caller's context, its deadline, and what the gates add. */
   get context(): Context.Context<never> {
-    const { outer } = this
-    let within = this.bound.at < Context.get(outer, Deadline) ? Context.add(outer, Deadline, this.bound.at) : outer
+    const { bound, outer } = this
+    // Without a deadline of the stack's own nobody needs to look for the caller's.
+    const sooner = bound !== unbound && bound.at < Context.get(outer, Deadline)
+    let within = sooner ? Context.add(outer, Deadline, bound.at) : outer
     for (const gate of this.place.telling) within = gate.within?.(this, within) ?? within
     return within
   }
@@ -152,7 +161,8 @@ class Run extends Passage implements leaves.Run {
   }
 
   private arm(millis: number): void {
-    if (millis !== Number.POSITIVE_INFINITY) this.place.limits.add(this, this.fiber, this.now, Math.max(0, millis))
+    if (millis === Number.POSITIVE_INFINITY) return
+    this.place.limits.add(this, this.fiber, this.clock, this.now, Math.max(0, millis))
   }
 
   protected expire(): void {

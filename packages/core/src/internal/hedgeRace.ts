@@ -91,7 +91,7 @@ export class HedgeRace<A, T, P> implements Entry {
   private arm(now: number): void {
     const more = this.outcome === undefined && this.sent <= this.hedging.hedgesMax()
     if (!more || now + this.delayMillis >= this.deadlineAt) return
-    this.hedging.timers.add(this, this.fiber, now, this.delayMillis)
+    this.hedging.timers.add(this, this.fiber, this.clock, now, this.delayMillis)
   }
 
   due(): void {

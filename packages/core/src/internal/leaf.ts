@@ -2,11 +2,12 @@
  * What an attempt may find when it opens a call: any effect, or a leaf, which is
  * one promise with an abort signal and needs no fiber of its own.
  *
- * An effect that carries `Opening` is opened anew for each attempt. To everybody
- * else it is a plain effect that does the same.
+ * An effect that has `Opening` is opened anew for each attempt. To everybody else it is
+ * a plain effect that does the same.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import { Attempt } from "../Attempt.ts"
 import { Deadline } from "../Deadline.ts"
 
@@ -22,39 +23,42 @@ export interface Run {
   readonly context: Context.Context<never>
 }
 
+/** The key under which an effect says how it is opened. */
+export const Opening: unique symbol = Symbol.for("@failsoft/core/Opening")
+
+/**
+ * An effect that is opened anew for each attempt. It is a class of effects, since there
+ * is one for each call: a suspended effect with a function that is hung on it is four
+ * objects, and this is one.
+ */
+export abstract class Openable<A, E> extends Effectable.Class<A, E> {
+  /** Opens a call for one attempt. */
+  abstract [Opening](): Effect.Effect<A, E> | Leaf<A, E>
+
+  asEffect(): Effect.Effect<A, E> {
+    return standalone(this[Opening]())
+  }
+}
+
 /** One promise, and what its outcome means to the call. */
-export abstract class Leaf<A, E> {
+export abstract class Leaf<A, E> extends Openable<A, E> {
   abstract run(of: Run): Promise<unknown>
   abstract onValue(value: unknown): Effect.Effect<A, E>
   abstract onError(error: unknown): Effect.Effect<A, E>
-}
 
-/** The key under which an effect carries how it is opened. */
-export const Opening: unique symbol = Symbol.for("@failsoft/core/Opening")
-
-/** Opens a call for one attempt. */
-export type Open<A, E> = () => Effect.Effect<A, E> | Leaf<A, E>
-
-interface Openable<A, E> extends Effect.Effect<A, E> {
-  [Opening]?: Open<A, E>
-}
-
-/** The effect with the way to open it. */
-export const openable = <A, E>(effect: Effect.Effect<A, E>, open: Open<A, E>): Effect.Effect<A, E> => {
-  const carrier: Openable<A, E> = effect
-  // Assigned, not merged: it is done for each call.
-  carrier[Opening] = open
-  return carrier
+  [Opening](): Leaf<A, E> {
+    return this
+  }
 }
 
 /** What an attempt of the effect is: itself, unless it says otherwise. */
 export const opened = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> | Leaf<A, E> => {
-  const carrier: Openable<A, E> = effect
+  const carrier: Effect.Effect<A, E> & Partial<Pick<Openable<A, E>, typeof Opening>> = effect
   return carrier[Opening]?.() ?? effect
 }
 
 /** A leaf without a stack around it: an effect as any other. */
-export const standalone = <A, E>(opened: Effect.Effect<A, E> | Leaf<A, E>): Effect.Effect<A, E> =>
+const standalone = <A, E>(opened: Effect.Effect<A, E> | Leaf<A, E>): Effect.Effect<A, E> =>
   opened instanceof Leaf
     ? Effect.withFiber((fiber) =>
         Effect.callback<A, E>((resume, signal) => {

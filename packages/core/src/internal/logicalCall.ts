@@ -29,10 +29,9 @@ import type { AnyWrite, Caches } from "./cache/handle.ts"
 import { ageOf, strictest } from "./cache/limits.ts"
 import { ageRoundingMillis, type Found, type LivingCache, type Loaded, type Refusal } from "./cache/living.ts"
 import { canonical } from "./canonical.ts"
-import * as leaves from "./leaf.ts"
 import type { Observations } from "./observations.ts"
 import { ownerOf } from "./owner.ts"
-import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
+import { type Classifier, RawAttempts, type RawCall, type Sent } from "./rawCall.ts"
 import { requestKey } from "./requestKey.ts"
 import { type SessionRead, sessionRead } from "./sessionRead.ts"
 import { degrade, fromError, fromFinal, told } from "./settle.ts"
@@ -88,7 +87,6 @@ class LogicalCall implements Fallback.Request, Sent {
   private readonly fiber: Fiber.Fiber<unknown, unknown>
   private readonly clock: Clock.Clock
   readonly startedAt: number
-  private readonly callerDeadline: number
   /** As it began: whoever asks for the key later (a refresh beside the call) may run for somebody else. */
   private readonly owner: string | undefined
   private toldUnknown = false
@@ -105,7 +103,6 @@ class LogicalCall implements Fallback.Request, Sent {
     this.fiber = fiber
     this.clock = fiber.getRef(Clock.Clock)
     this.startedAt = this.now = this.clock.currentTimeMillisUnsafe()
-    this.callerDeadline = fiber.getRef(Deadline)
     this.heard =
       of.cache === undefined && of.writes === undefined
         ? undefined
@@ -206,13 +203,8 @@ class LogicalCall implements Fallback.Request, Sent {
   }
 
   private attempted(): Effect.Effect<Result.Result<unknown, unknown>, unknown> {
-    const open = () => openRaw(this.of.classifier, this.of.raw, this.payload, this)
-    return this.of.intercept(
-      leaves.openable(
-        Effect.suspend(() => leaves.standalone(open())),
-        open
-      )
-    )
+    const { classifier, intercept, raw } = this.of
+    return intercept(new RawAttempts(classifier, raw, this.payload, this))
   }
 
   private lost(failure: Unavailable): Loaded {
@@ -302,7 +294,7 @@ class LogicalCall implements Fallback.Request, Sent {
     const { method, row, writes } = this.of
     if (result._tag === "Success") {
       this.answered(result.success)
-      this.tell("answered")
+      this.tell("answered", this.now)
       this.shownAt = this.startedAt
       this.read?.shown(this.startedAt, this.now)
       const answer = Effect.succeed(method.onOutage === "fail" ? result.success : this.live(result.success))
@@ -389,7 +381,7 @@ class LogicalCall implements Fallback.Request, Sent {
   /** A caller without time, or with a request that cannot be sent, says nothing about the downstream. */
   private saysSomething(failure: Unavailable): boolean {
     return failure.reason === "DEADLINE_EXCEEDED"
-      ? this.attempts > 0 && this.now < this.callerDeadline
+      ? this.attempts > 0 && this.now < this.fiber.getRef(Deadline)
       : failure.reason !== "UNSENDABLE_REQUEST"
   }
 
@@ -398,10 +390,11 @@ class LogicalCall implements Fallback.Request, Sent {
     return Math.max(0, now - this.startedAt)
   }
 
-  private tell(outcome: Outcome): void {
+  /** `endedAt` where the clock was looked at in this very step. */
+  private tell(outcome: Outcome, endedAt?: number): void {
     const { row } = this.of
     if (!row.bus.active) return
-    const at = this.clock.currentTimeMillisUnsafe()
+    const at = endedAt ?? this.clock.currentTimeMillisUnsafe()
     row.bus.emit({
       _tag: "CallEnded",
       at,

@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
@@ -54,10 +55,10 @@ const left = -1
 /**
  * One attempt on its way, as a state machine inside one asynchronous effect. What is
  * sent once all gates are passed is up to the class that extends it: the two share
- * one object, which is the entry in the list of timers as well, since each object
- * per attempt costs as much as a gate.
+ * one object, which is the entry in the list of timers and the effect of an
+ * interruption as well, since each object per attempt costs as much as a gate.
  */
-export abstract class Passage implements Attempt, Entry {
+export abstract class Passage extends Effectable.Class<void> implements Attempt, Entry {
   readonly place: Place
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly bound: Bound
@@ -85,6 +86,7 @@ export abstract class Passage implements Attempt, Entry {
   private broken: AnyCall | undefined = undefined
 
   constructor(place: Place, fiber: Fiber.Fiber<unknown, unknown>, bound: Bound) {
+    super()
     this.place = place
     this.fiber = fiber
     this.bound = bound
@@ -193,7 +195,7 @@ export abstract class Passage implements Attempt, Entry {
       this.proceed(ticket, this.now + millis)
       return
     }
-    this.place.waits.add(this, this.fiber, this.now, millis)
+    this.place.waits.add(this, this.fiber, this.clock, this.now, millis)
     ticket.rearm = (millis) => this.rearm(ticket, millis)
     ticket.notify = () => {
       this.place.waits.remove(this)
@@ -206,7 +208,7 @@ export abstract class Passage implements Attempt, Entry {
     if (this.ticket !== ticket || ticket.settled) return
     const now = this.clock.currentTimeMillisUnsafe()
     this.place.waits.remove(this)
-    this.place.waits.add(this, this.fiber, now, Math.min(millis, this.bound.at - now))
+    this.place.waits.add(this, this.fiber, this.clock, now, Math.min(millis, this.bound.at - now))
   }
 
   private proceed(ticket: Ticket, until: number): void {

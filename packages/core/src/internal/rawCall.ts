@@ -108,8 +108,28 @@ export class Classifier {
 
 const violation = (detail: string) => stackless(() => new ContractViolation({ detail }))
 
+/** The attempts of one call of a transport, as the effect that policies see. */
+export class RawAttempts extends leaves.Openable<Result.Result<unknown, unknown>, unknown> {
+  private readonly classifier: Classifier
+  private readonly raw: RawCall
+  private readonly payload: unknown
+  private readonly sent: Sent
+
+  constructor(classifier: Classifier, raw: RawCall, payload: unknown, sent: Sent) {
+    super()
+    this.classifier = classifier
+    this.raw = raw
+    this.payload = payload
+    this.sent = sent
+  }
+
+  [leaves.Opening](): AnyCall | leaves.Leaf<Result.Result<unknown, unknown>, unknown> {
+    return openRaw(this.classifier, this.raw, this.payload, this.sent)
+  }
+}
+
 /** Opens one attempt: a leaf where the transport gave one, else an effect. */
-export const openRaw = (
+const openRaw = (
   classifier: Classifier,
   raw: RawCall,
   payload: unknown,

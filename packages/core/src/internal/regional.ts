@@ -27,11 +27,10 @@ import { TimedOut } from "../TimedOut.ts"
 import { Beside } from "./beside.ts"
 import * as hints from "./hints.ts"
 import { Homes } from "./homes.ts"
-import * as leaves from "./leaf.ts"
 import { Left } from "./listening.ts"
 import { Looking } from "./looking.ts"
 import type { Observations } from "./observations.ts"
-import { type Classifier, openRaw, type RawCall, type Sent } from "./rawCall.ts"
+import { type Classifier, RawAttempts, type RawCall, type Sent } from "./rawCall.ts"
 
 /** One method in one region. */
 export interface Place {
@@ -134,13 +133,8 @@ const look = ({ scope }: Regional, place: Place, payload: unknown): Effect.Effec
   })
 
 /** The raw call in one region as the policies of that region see it. */
-const callOf = (place: Place, payload: unknown, sent: Sent) => {
-  const open = () => openRaw(place.classifier, place.raw, payload, sent)
-  return leaves.openable(
-    Effect.suspend(() => leaves.standalone(open())),
-    open
-  )
-}
+const callOf = ({ classifier, raw }: Place, payload: unknown, sent: Sent) =>
+  new RawAttempts(classifier, raw, payload, sent)
 
 const unsent = (heard: Said.Listener | undefined): Sent => ({ unknown: 0, attempts: 0, heard })
 

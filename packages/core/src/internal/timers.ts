@@ -49,9 +49,9 @@ export class Timers {
   private setBack = 0
   private latest = Number.NEGATIVE_INFINITY
 
-  /** Adds an entry that is due so many milliseconds after `now`. The clock is the calling fiber's. */
-  add(entry: Entry, fiber: Fiber.Fiber<unknown, unknown>, now: number, millis: number): void {
-    this.attend(fiber)
+  /** Adds an entry that is due so many milliseconds after `now`. The clock is the calling fiber's, which was asked for that. */
+  add(entry: Entry, fiber: Fiber.Fiber<unknown, unknown>, clock: Clock.Clock, now: number, millis: number): void {
+    if (clock !== this.clock) this.attend(fiber, clock)
     this.turnedBack(now)
     entry.at = now + this.setBack + millis
     this.insert(entry)
@@ -99,9 +99,7 @@ export class Timers {
   }
 
   /** A policy lives in one program, so its callers share a clock and a scheduler: those of the first. */
-  private attend(fiber: Fiber.Fiber<unknown, unknown>): void {
-    const clock = fiber.getRef(Clock.Clock)
-    if (clock === this.clock) return
+  private attend(fiber: Fiber.Fiber<unknown, unknown>, clock: Clock.Clock): void {
     this.clock = clock
     this.context = Context.make(Clock.Clock, clock).pipe(
       Context.add(Scheduler.Scheduler, fiber.getRef(Scheduler.Scheduler))

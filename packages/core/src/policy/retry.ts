@@ -148,13 +148,16 @@ const make = <const M extends Policy.Mark>(
               }
               const waits = options.schedule === undefined ? undefined : scheduled(options.schedule)
               return <A, T, P>(call: Call<A, T, P>, deadlineAt: number): Call<A, T, P> => {
-                // Nothing is built before the first failure: most calls never retry.
-                const first = Effect.catch(call, (error) => {
-                  const state: State = { attempt: 1, previousMillis: values.baseMillis }
-                  return waits === undefined
-                    ? again(call, error, deadlineAt, state, values, decide, backedOff(values))
-                    : Effect.flatMap(waits, (wait) => again(call, error, deadlineAt, state, values, decide, wait))
-                })
+                // Nothing is built before the first failure, as most calls never retry: not even what finds the error in
+                // its cause, which Effect.catch makes at once.
+                const first = Effect.catchCause(call, (cause) =>
+                  Effect.catch(Effect.failCause(cause), (error) => {
+                    const state: State = { attempt: 1, previousMillis: values.baseMillis }
+                    return waits === undefined
+                      ? again(call, error, deadlineAt, state, values, decide, backedOff(values))
+                      : Effect.flatMap(waits, (wait) => again(call, error, deadlineAt, state, values, decide, wait))
+                  })
+                )
                 if (budget === undefined) return first
                 return Effect.withFiber((fiber) => {
                   budget.earn(fiber.getRef(Clock.Clock).currentTimeMillisUnsafe())
