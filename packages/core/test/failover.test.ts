@@ -418,6 +418,7 @@ describe("failing over", () => {
         ),
         "eu"
       )
+      assert.deepEqual([us.state.asked.length, eu.state.asked.length], [1, 1])
     })
   )
 
