@@ -65,11 +65,11 @@ describe("a run of timeouts", () => {
   )
 
   it.effect.each([
-    { word: "answer", heard: good, at: 200, after: "open" },
-    { word: "answer", heard: good, at: 201, after: "closed" },
-    { word: "failure", heard: bad, at: 200, after: "open" },
-    { word: "failure", heard: bad, at: 201, after: "closed" }
-  ] as const)("of a burst leaves it $after after an $word at $at of 400 ms", ({ after, at, heard }) =>
+    { word: "an answer", heard: good, at: 200, after: "open" },
+    { word: "an answer", heard: good, at: 201, after: "closed" },
+    { word: "a failure", heard: bad, at: 200, after: "open" },
+    { word: "a failure", heard: bad, at: 201, after: "closed" }
+  ] as const)("of a burst leaves it $after where the last other word, $word, came at $at of 400 ms", ({ after, at, heard }) =>
     Effect.gen(function* () {
       const { ask, circuit } = yield* breaker
       yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.forkChild(ask(Effect.never)))
@@ -89,6 +89,17 @@ describe("a run of timeouts", () => {
       yield* TestClock.adjust(1)
       yield* ask(bad)
       assert.strictEqual(circuit(), "closed")
+    })
+  )
+
+  it.effect("opens it also where the clock was set back after the last answer", () =>
+    Effect.gen(function* () {
+      const { ask, circuit, hang } = yield* breaker
+      yield* TestClock.setTime(10_000_000)
+      yield* ask(good)
+      yield* TestClock.setTime(5_000_000)
+      yield* hang(3)
+      assert.strictEqual(circuit(), "open")
     })
   )
 })
