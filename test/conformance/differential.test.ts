@@ -21,7 +21,10 @@ type Op =
 const hungProbe: ReadonlyArray<Op> = [
   { does: "pass", millis: 4700 },
   { does: "pass", millis: 10_000 },
-  ...Array.from({ length: 3 }, (): ReadonlyArray<Op> => [{ does: "begin" }, { does: "end", nth: 99, outcome: "fail" }]).flat(),
+  ...Array.from(
+    { length: 3 },
+    (): ReadonlyArray<Op> => [{ does: "begin" }, { does: "end", nth: 99, outcome: "fail" }]
+  ).flat(),
   { does: "pass", millis: 1500 },
   { does: "begin" },
   { does: "pass", millis: 3500 },

@@ -69,15 +69,17 @@ describe("a run of timeouts", () => {
     { word: "an answer", heard: good, at: 201, after: "closed" },
     { word: "a failure", heard: bad, at: 200, after: "open" },
     { word: "a failure", heard: bad, at: 201, after: "closed" }
-  ] as const)("of a burst leaves it $after where the last other word, $word, came at $at of 400 ms", ({ after, at, heard }) =>
-    Effect.gen(function* () {
-      const { ask, circuit } = yield* breaker
-      yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.forkChild(ask(Effect.never)))
-      yield* TestClock.adjust(at)
-      yield* ask(heard)
-      yield* TestClock.adjust(attemptMillis - at)
-      assert.strictEqual(circuit(), after)
-    })
+  ] as const)(
+    "of a burst leaves it $after where the last other word, $word, came at $at of 400 ms",
+    ({ after, at, heard }) =>
+      Effect.gen(function* () {
+        const { ask, circuit } = yield* breaker
+        yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.forkChild(ask(Effect.never)))
+        yield* TestClock.adjust(at)
+        yield* ask(heard)
+        yield* TestClock.adjust(attemptMillis - at)
+        assert.strictEqual(circuit(), after)
+      })
   )
 
   it.effect("does not open it by what comes after: the run is judged at a timeout only", () =>

@@ -262,7 +262,8 @@ export class Circuit {
   private tripped(now: number): CircuitReason | undefined {
     const { failureRate, slowRate, minimumCalls, consecutiveFailures, consecutiveTimeouts } = this.values
     if (consecutiveFailures > 0 && this.consecutive >= consecutiveFailures) return "consecutive-failures"
-    if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts && this.silent(now)) return "consecutive-timeouts"
+    if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts && this.silent(now))
+      return "consecutive-timeouts"
     const { calls, failures, slow } = this.window.sums(now)
     if (calls < minimumCalls) return undefined
     if (failures / calls >= failureRate) return "failure-rate"

@@ -27,8 +27,8 @@
  * - The first size is found by doubling too, while calls are held back and times are
  *   short, up to the first drop: a new process meets the whole load at once, and step by
  *   step it would refuse half of it for seconds. It doubles only where it was full at half
- *   of a window's answers: a burst fills it for a moment among times that say nothing of
- *   how long calls take while it is full. The base is an average of the first
+ *   of a window's answers, or in the window before as well: a burst fills it for a moment,
+ *   among times that say nothing of how long calls take while it is full. The base is an average of the first
  *   windows then, since that of one is mostly noise; it may learn some of the queue that
  *   the doubling made, and loses it again with the first shorter times.
  */
@@ -235,9 +235,9 @@ export class Concurrency {
     this.limit = clamp(this.limit * (1 - share / 2), this.values)
   }
 
-  /** What drops took comes back at once; a size that was never reached must be needed for more than a moment. */
+  /** What drops took comes back at once; a size that was never reached must be needed for longer than a burst takes. */
   private get mayDouble(): boolean {
-    return !this.searching || this.full * 2 >= this.answers
+    return !this.searching || this.heldBack > 0 || this.full * 2 >= this.answers
   }
 
   private next(heldBack: boolean): number {

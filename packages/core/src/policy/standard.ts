@@ -48,6 +48,7 @@ const parts = (options: StandardOptions) => {
     // For the dead downstream only: at 50 % it would throw good answers away in every partial fault, which the
     // budget and the limit bear better. It stays open for a moment and lets success bring traffic back: five
     // calls now and then cost a dead downstream nothing, a second of refusals costs one that is back (the outage race).
+    // One that hangs is asked with a single call at a time, whose wait is the open time.
     breaker: circuitBreaker({
       failureRate: 0.9,
       minimumCalls: 10,
