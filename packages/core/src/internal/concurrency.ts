@@ -98,6 +98,7 @@ export class Concurrency {
   private doubleTo = 0
   /** Until the first drop it is looked for how far to go; that drop is the answer (TCP's ssthresh). */
   private searching = true
+  private doubled = false
   /** How many windows were judged. */
   private windows = 0
   private heldBack = 0
@@ -230,7 +231,9 @@ export class Concurrency {
 
   private shrink(share: number): void {
     // Else it would double for ever into a downstream that refuses at once, whose times stay short.
-    this.doubleTo = this.searching ? this.limit / 2 : Math.max(this.doubleTo, this.limit * backAtOnce)
+    // Half of where it has doubled to was enough; of where it began a drop says no more than any other.
+    const known = this.searching ? 0 : this.doubleTo
+    this.doubleTo = this.searching && this.doubled ? this.limit / 2 : Math.max(known, this.limit * backAtOnce)
     this.searching = false
     this.limit = clamp(this.limit * (1 - share / 2), this.values)
   }
@@ -245,7 +248,10 @@ export class Concurrency {
     const ratio = (this.baseMillis + clockMillis) / (this.recentMillis + clockMillis)
     if (ratio * tolerance < 1) this.doubleTo = 0
     // Only a limit that holds calls back is known to be too low.
-    else if (heldBack && this.doubleTo > limit && this.mayDouble) return Math.min(this.doubleTo, limit * 2)
+    else if (heldBack && this.doubleTo > limit && this.mayDouble) {
+      this.doubled = true
+      return Math.min(this.doubleTo, limit * 2)
+    }
     return this.values.algorithm === "vegas" ? vegas(limit, ratio) : gradient(limit, ratio)
   }
 }
