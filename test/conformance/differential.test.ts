@@ -17,6 +17,20 @@ type Op =
   | { readonly does: "abort"; readonly nth: number }
   | { readonly does: "pass"; readonly millis: number }
 
+/** An open circuit whose probe is cut while nobody else asks, and is asked half a second later. */
+const hungProbe: ReadonlyArray<Op> = [
+  { does: "pass", millis: 4700 },
+  { does: "pass", millis: 10_000 },
+  ...Array.from(
+    { length: 3 },
+    (): ReadonlyArray<Op> => [{ does: "begin" }, { does: "end", nth: 99, outcome: "fail" }]
+  ).flat(),
+  { does: "pass", millis: 1500 },
+  { does: "begin" },
+  { does: "pass", millis: 3500 },
+  { does: "begin" }
+]
+
 const history = (of: Draw.Choices): ReadonlyArray<Op> => {
   const [final, aborts, overlap] = [of.pick([0, 0.2]), of.pick([0, 0.1]), of.pick([0.1, 0.5, 0.9])]
   const ops: Array<Op> = []
@@ -29,7 +43,7 @@ const history = (of: Draw.Choices): ReadonlyArray<Op> => {
     if (of.chance(overlap)) ops.push({ does: "end", nth: of.between(0, 9), outcome: of.pick(["ok", "ok", "fail"]) })
     if (of.chance(0.3)) ops.push({ does: "pass", millis: of.pick([100, 400, 1000, 1000, 1500, 4000, 4700]) })
   }
-  return ops
+  return of.chance(0.2) ? [...ops, ...hungProbe] : ops
 }
 
 /** Not a whole second, so that buckets that begin with the breaker are others than those of the clock. */

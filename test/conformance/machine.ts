@@ -19,6 +19,8 @@ export interface Switches {
   readonly waits: boolean
   /** A probe goes on when its caller goes away. */
   readonly outlives: boolean
+  /** Open time begins when a probe was cut by its time limit, instead of when it began. */
+  readonly opensAnew: boolean
   /** The probe that closed it is the first call of the new window. */
   readonly probeCounts: boolean
   /** The rate is taken over the calls that began, refused ones too, instead of those that ended. */
@@ -37,6 +39,7 @@ export const ours: Switches = {
   late: "ignored",
   waits: false,
   outlives: true,
+  opensAnew: false,
   probeCounts: false,
   startCounts: false,
   keeps: false,
@@ -104,7 +107,7 @@ export class Machine {
       for (const [id, { until }] of [...this.flights]) {
         if (until !== at) continue
         this.cut++
-        this.end(id, "fail", at)
+        this.end(id, "fail", at, numbers.limitMillis)
       }
     }
   }
@@ -137,14 +140,14 @@ export class Machine {
     else if (this.probing === id) this.probing = undefined
   }
 
-  end(id: number, outcome: Outcome, now: number): void {
+  end(id: number, outcome: Outcome, now: number, cutAfter = 0): void {
     const flight = this.flights.get(id)
     if (flight === undefined) return
     this.flights.delete(id)
-    this.heard(id, flight, outcome === "fail" || (outcome === "permanent" && this.of.finalFails), now)
+    this.heard(id, flight, outcome === "fail" || (outcome === "permanent" && this.of.finalFails), now, cutAfter)
   }
 
-  private heard(id: number, flight: Flight, bad: boolean, now: number): void {
+  private heard(id: number, flight: Flight, bad: boolean, now: number, cutAfter = 0): void {
     const { late } = this.of
     // Whoever opens up by a timer is half-open also while nobody asks.
     if (late === "all" && this.state === "open" && now - this.openedAt > numbers.openMillis) this.turn("half-open", now)
@@ -153,6 +156,7 @@ export class Machine {
     this.counted.push({ at: now, is: bad ? "bad" : "good" })
     if (this.state === "half-open" && (this.probing === id || late === "all")) {
       this.turn(bad ? "open" : "closed", now)
+      if (bad && !this.of.opensAnew) this.openedAt -= cutAfter
       if (!bad && this.of.probeCounts) this.counted.push({ at: now, is: "good" })
     } else if ((bad || this.of.goodTrips) && this.state !== "open" && this.trips(now)) this.turn("open", now)
   }

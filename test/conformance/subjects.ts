@@ -151,7 +151,7 @@ export const peers: ReadonlyArray<Peer> = [
   {
     name: "Effect",
     windowCalls,
-    switches: { ...ours, goodTrips: true, finalFails: true, outlives: false },
+    switches: { ...ours, goodTrips: true, finalFails: true, outlives: false, opensAnew: true },
     make: makeEffect
   },
   {
@@ -165,6 +165,7 @@ export const peers: ReadonlyArray<Peer> = [
       late: "began-closed",
       waits: true,
       outlives: false,
+      opensAnew: true,
       probeCounts: true
     },
     make: makeCockatiel
@@ -179,6 +180,7 @@ export const peers: ReadonlyArray<Peer> = [
       abortFails: true,
       late: "all",
       outlives: false,
+      opensAnew: true,
       startCounts: true,
       keeps: true,
       ownBuckets: true

@@ -160,10 +160,10 @@ const reached: Readonly<Record<string, number>> = {
   down: 0.97,
   refused: 0.97,
   hang: 0.95,
-  "slow x10": 0.83,
+  "slow x10": 0.84,
   "brown-out 50 %": 0.99,
   flapping: 0.93,
-  "capacity 30 %": 0.86,
+  "capacity 30 %": 0.87,
   "region gone": 0.89,
   "cold recovery": 0.92,
   "permanent storm": 0.99

@@ -199,6 +199,12 @@ describe("the circuit breaker against its model", () => {
       leave: (attempt, token, verdict, now, startedAt) =>
         gate.leave(attempt, token, verdict === "timedOut" ? "failed" : verdict, now, startedAt)
     })),
+    "takes a run of timeouts for one, whatever else is heard": differs((gate) => ({
+      ...gate,
+      // Without a wait its second half has no time in which something could be heard.
+      leave: (attempt, token, verdict, now, startedAt) =>
+        gate.leave(attempt, token, verdict, now, verdict === "timedOut" && startedAt >= 0 ? now : startedAt)
+    })),
     "takes a slow answer for a good one": differs(sound, (of) => ({ ...of, slowMillis: 0 }))
   }
   it.each(Object.entries(mutants))("finds a breaker that %s", (_bug, mutant) => {

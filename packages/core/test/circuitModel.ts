@@ -32,6 +32,8 @@ interface Era {
   readonly openFor: number
   readonly byHand: boolean
   readonly forgets: boolean
+  /** Timeouts opened it, so one probe is enough. */
+  readonly alone: boolean
   readonly rounds: Array<{ readonly allowed: number; refused: boolean }>
 }
 
@@ -46,6 +48,7 @@ interface Flight {
         readonly at: number
         readonly failed: boolean
         readonly timedOut: boolean
+        readonly waited: number
         readonly slow: boolean
         readonly bad: boolean
         readonly lowest: boolean
@@ -56,7 +59,7 @@ interface Flight {
 export class CircuitModel {
   private readonly knobs: () => Knobs
   private readonly eras: Array<Era> = [
-    { state: "closed", since: 0, openFor: 0, byHand: false, forgets: false, rounds: [] }
+    { state: "closed", since: 0, openFor: 0, byHand: false, forgets: false, alone: false, rounds: [] }
   ]
   private flights: Array<Flight> = []
   /** The order in which outcomes came, for windows by count. */
@@ -99,9 +102,20 @@ export class CircuitModel {
   }
 
   private turn(state: State, now: number, random: number, by: "itself" | "hand" | "reset" = "itself"): void {
-    const openFor = state === "open" ? this.openTime(now) * (1 + this.knobs().jitter * (2 * random - 1)) : 0
+    const last = this.outcomes().at(-1)
+    const hung = by === "itself" && (last?.timedOut ?? false)
+    const ofProbe = hung && this.state === "half-open"
+    const spread = this.openTime(now) * (1 + this.knobs().jitter * (2 * random - 1))
+    // The time that a probe hung is open time as well.
+    const openFor = state === "open" ? Math.max(0, spread - (ofProbe ? (last?.waited ?? 0) : 0)) : 0
+    const alone = state === "half-open" ? this.era.alone : state === "open" && (ofProbe || (hung && this.hangs(now)))
     const rounds = state === "ramp" ? [{ allowed: this.knobs().probes, refused: false }] : []
-    this.eras.push({ state, since: now, openFor, byHand: by !== "itself", forgets: by === "reset", rounds })
+    this.eras.push({ state, since: now, openFor, byHand: by !== "itself", forgets: by === "reset", alone, rounds })
+  }
+
+  /** How many probes a round has. */
+  private probes(): number {
+    return this.era.alone ? 1 : this.knobs().probes
   }
 
   /** Doubled for each trip since the last stable period. */
@@ -128,7 +142,7 @@ export class CircuitModel {
     if (mode === "forced-closed" && this.state !== "closed") return "uncounted"
     if (this.state === "open" && now - this.era.since >= this.era.openFor) this.turn("half-open", now, random)
     // Fewer probes are asked for than have come back: those decide.
-    const judged = this.inFlight() === 0 && this.outcomes().length >= this.knobs().probes
+    const judged = this.inFlight() === 0 && this.outcomes().length >= this.probes()
     if (this.state === "half-open" && judged) this.judgeProbes(now, random)
     const most = this.most()
     const last = this.flights.filter(({ era }) => era === this.era).at(-1)?.at ?? this.era.since
@@ -147,7 +161,7 @@ export class CircuitModel {
   private most(): number {
     if (this.state === "closed") return Number.POSITIVE_INFINITY
     if (this.state === "open") return 0
-    return this.state === "ramp" ? (this.era.rounds.at(-1)?.allowed ?? 0) : this.knobs().probes
+    return this.state === "ramp" ? (this.era.rounds.at(-1)?.allowed ?? 0) : this.probes()
   }
 
   private taken(): number {
@@ -167,6 +181,7 @@ export class CircuitModel {
       at: now,
       failed,
       timedOut: verdict === "timedOut",
+      waited: now - startedAt,
       slow,
       bad: failed || (slow && slowRate > 0),
       lowest
@@ -193,10 +208,19 @@ export class CircuitModel {
     return all.slice(all.findLastIndex(({ failed }) => !failed) + 1).filter(({ timedOut }) => timedOut).length
   }
 
+  /** Whether so many ran out of time in a row, and in the second half of the last one's wait nothing else was heard. */
+  private hangs(now: number): boolean {
+    const { consecutiveTimeouts } = this.knobs()
+    const all = this.outcomes()
+    const last = all.at(-1)
+    if (consecutiveTimeouts === 0 || this.timeouts() < consecutiveTimeouts || !last?.timedOut) return false
+    return !all.some(({ at, timedOut }) => !timedOut && now - at < last.waited / 2)
+  }
+
   private trips(now: number): boolean {
-    const { consecutiveFailures, consecutiveTimeouts, failureRate, minimumCalls, slowRate } = this.knobs()
+    const { consecutiveFailures, failureRate, minimumCalls, slowRate } = this.knobs()
     if (consecutiveFailures > 0 && this.run() >= consecutiveFailures) return true
-    if (consecutiveTimeouts > 0 && this.timeouts() >= consecutiveTimeouts) return true
+    if (this.hangs(now)) return true
     const seen = this.window(now)
     if (seen.length < minimumCalls) return false
     const share = (those: ReadonlyArray<unknown>) => those.length / seen.length
@@ -207,7 +231,8 @@ export class CircuitModel {
   }
 
   private judgeProbes(now: number, random: number): void {
-    const { failureRate, probes, ramp, slowRate } = this.knobs()
+    const { failureRate, ramp, slowRate } = this.knobs()
+    const probes = this.probes()
     const seen = this.outcomes()
     const left = Math.max(0, probes - seen.length)
     const failed = seen.filter(({ failed }) => failed).length

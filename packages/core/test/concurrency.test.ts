@@ -39,6 +39,14 @@ class WithoutNeed extends Concurrency {
   }
 }
 
+/** It doubles also where it was full for a moment only. */
+class AtAnyMoment extends Concurrency {
+  override ended(...told: Told): void {
+    Reflect.set(this, "full", Number.POSITIVE_INFINITY)
+    super.ended(...told)
+  }
+}
+
 /** The limit before a downstream: its size every 100 ms, and the share that it refused in a stretch of time. */
 const before = (
   Limit: Make,
@@ -117,6 +125,16 @@ const quiet = (Limit: Make, algorithm: string) =>
     untilMillis: 20_000
   }).most
 
+/** How large it gets before eight workers under 80 % of their load, with ten more at once now and then. */
+const busy = (Limit: Make, algorithm: string, seed: number) =>
+  before(Limit, algorithm, {
+    seed,
+    rate: (now) => (now % 1400 < 25 ? 400 : 29),
+    workers: () => 8,
+    serviceMillis: (random) => 140 + exponential(random, 40),
+    untilMillis: 20_000
+  }).most
+
 /** What a downstream for eighty that says "too much" at once gets beyond that, per second. */
 const tooMuch = (Limit: Make, algorithm: string) =>
   before(Limit, algorithm, {
@@ -157,6 +175,14 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     assert.isAbove(quiet(WithoutNeed, algorithm), 25)
   })
 
+  it("does not double for a burst, which fills it for a moment only", () => {
+    const seeds = [1, 2, 3, 4, 5, 6, 7, 8]
+    const sum = (Limit: Make) => seeds.reduce((total, seed) => total + busy(Limit, algorithm, seed), 0) / seeds.length
+    assert.isBelow(sum(Concurrency), 25)
+    // The planted bug.
+    assert.isAbove(sum(AtAnyMoment), 35)
+  })
+
   it("stays near what a downstream bears that refuses the rest at once, in short times", () => {
     assert.isBelow(tooMuch(Concurrency, algorithm), 150)
     // The planted bug.
@@ -171,5 +197,18 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     const blind = slower(WithoutMeasuring, algorithm)
     assert.isBelow(blind.least, 10)
     assert.isAbove(blind.refused, 0.5)
+  })
+
+  it("learns nothing from the timeout of a call that was alone, and much from those of two", () => {
+    const after = (atOnce: number) => {
+      const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+      for (let nth = 0; nth < 100; nth++) {
+        const now = (nth + 1) * 250
+        for (let running = atOnce; running > 0; running--) limit.ended("timedOut", now, now - 250, running)
+      }
+      return limit.permits
+    }
+    assert.strictEqual(after(1), 20)
+    assert.strictEqual(after(2), 4)
   })
 })

@@ -130,4 +130,37 @@ describe("the standard stack", () => {
       assert.strictEqual(state().circuit, "closed")
     })
   )
+
+  it.effect("asks one that hangs with a call at a time, and is back within a second at five calls a second", () =>
+    Effect.gen(function* () {
+      const { intercept, state } = yield* living(Policy.standard({ deadline: "1 second" }))
+      let hangs = true
+      let running = 0
+      let most = 0
+      const call = Effect.suspend((): Call.Call<string, unknown> => {
+        most = Math.max(most, ++running)
+        return hangs ? Effect.never : Effect.delay(good, 20)
+      }).pipe(Effect.ensuring(Effect.sync(() => running--)))
+      const traffic = (millis: number) =>
+        Effect.gen(function* () {
+          const ends: Array<Fiber.Fiber<string>> = []
+          for (let at = 0; at < millis; at += 200) {
+            ends.push(yield* Effect.forkChild(ending(intercept(call))))
+            yield* TestClock.adjust("200 millis")
+          }
+          return ends
+        })
+      yield* traffic(3000)
+      assert.notStrictEqual(state().circuit, "closed")
+      most = 0
+      yield* traffic(5000)
+      assert.strictEqual(most, 1)
+      hangs = false
+      const after = yield* traffic(4000)
+      yield* TestClock.adjust("1 second")
+      const ends = yield* Effect.forEach(after, Fiber.join)
+      assert.isBelow(ends.findLastIndex((end) => end !== "answered") * 200, 1000)
+      assert.strictEqual(state().circuit, "closed")
+    })
+  )
 })

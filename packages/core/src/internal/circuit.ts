@@ -4,7 +4,9 @@
  *
  * - *closed*: everything passes; outcomes are counted, and a rate that is reached trips it.
  * - *open*: nothing passes until its time is over.
- * - *half-open*: a few probes pass; the same rates, taken over the probes, decide.
+ * - *half-open*: a few probes pass; the same rates, taken over the probes, decide. Where
+ *   timeouts opened it, or kept it open, a single one passes: such a call may keep a slow
+ *   downstream at work long after its caller gave up, a failure at once does not.
  * - *ramp*: a few calls at once, twice as many after each round of good answers, until
  *   a round passes in which nobody had to be refused. Success drives it, not a clock,
  *   so a healthy downstream is back after a few round trips and a cold one is spared.
@@ -64,6 +66,9 @@ const makeWindow = (values: CircuitValues): Outcomes =>
 /** By how much a difference of two times may be more than what was added: they are numbers with a fraction. */
 const roundingMillis = 1
 
+/** An outcome that was no timeout. */
+const inTime = -1
+
 /** One circuit. */
 export class Circuit {
   state: CircuitState = "closed"
@@ -78,6 +83,12 @@ export class Circuit {
   private consecutive = 0
   /** How many of those ran out of time. */
   private timeouts = 0
+  /** When anything but a timeout was last heard while it was closed. */
+  private heardAt = Number.NEGATIVE_INFINITY
+  /** How long the last call that was heard of had waited when it ran out of time. */
+  private waited = inTime
+  /** Whether timeouts opened it: one probe is enough. */
+  private alone = false
   private openUntil = 0
   private openFor = 0
   /** How many times it tripped without a stable period in between. */
@@ -170,9 +181,15 @@ export class Circuit {
     return now - this.letThroughAt >= this.values.probeMaxMillis || now < this.letThroughAt
   }
 
+  /** How many probes a round has. */
+  private probes(): number {
+    return this.alone ? 1 : this.values.probes
+  }
+
   private probe(attempt: Attempt): number | Refused | Ticket {
-    const { mode, probes, probeMaxMillis, probeWaitMillis } = this.values
+    const { mode, probeMaxMillis, probeWaitMillis } = this.values
     const { now } = attempt
+    const probes = this.probes()
     const taken = this.probing + this.good + this.bad
     if (taken >= probes) {
       if (this.probing === 0) {
@@ -211,6 +228,7 @@ export class Circuit {
     const spoke = heard && startedAt >= 0 && mode !== "off"
     const failed = spoke && verdict !== "answered" && verdict !== "permanent"
     const slow = spoke && slowMillis > 0 && now - startedAt >= slowMillis
+    if (spoke) this.waited = verdict === "timedOut" ? Math.max(0, now - startedAt) : inTime
     switch (this.state) {
       case "half-open":
         this.probing--
@@ -222,7 +240,7 @@ export class Circuit {
         if (spoke) this.ramped(at(attempt, now), failed, slow, round === this.round)
         return
       case "closed":
-        if (spoke) this.counted(attempt, now, failed, slow, verdict === "timedOut")
+        if (spoke) this.counted(attempt, now, failed, slow)
         return
       case "open":
         return
@@ -230,11 +248,12 @@ export class Circuit {
   }
 
   /** A good answer never trips it, so the window is summed only where something was wrong. */
-  private counted(attempt: Where, now: number, failed: boolean, slow: boolean, timedOut: boolean): void {
+  private counted(attempt: Where, now: number, failed: boolean, slow: boolean): void {
     this.window.record(now, failed, slow)
     this.consecutive = failed ? this.consecutive + 1 : 0
     if (!failed) this.timeouts = 0
-    else if (timedOut) this.timeouts++
+    else if (this.waited !== inTime) this.timeouts++
+    if (this.waited === inTime) this.heardAt = now
     if ((!failed && !slow) || this.values.mode === "forced-closed") return
     const reason = this.tripped(now)
     if (reason !== undefined) this.change(at(attempt, now), "open", reason)
@@ -243,11 +262,22 @@ export class Circuit {
   private tripped(now: number): CircuitReason | undefined {
     const { failureRate, slowRate, minimumCalls, consecutiveFailures, consecutiveTimeouts } = this.values
     if (consecutiveFailures > 0 && this.consecutive >= consecutiveFailures) return "consecutive-failures"
-    if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts) return "consecutive-timeouts"
+    if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts && this.silent(now))
+      return "consecutive-timeouts"
     const { calls, failures, slow } = this.window.sums(now)
     if (calls < minimumCalls) return undefined
     if (failures / calls >= failureRate) return "failure-rate"
     return slowRate > 0 && slow / calls >= slowRate ? "slow-rate" : undefined
+  }
+
+  /**
+   * Whether nothing else was heard for half of the time that the last timeout waited. A burst that
+   * came at once times out at once as well, while a downstream that is well goes on answering others.
+   */
+  private silent(now: number): boolean {
+    if (this.waited === inTime) return false
+    // What was heard in the future was heard before the clock was set back.
+    return now < this.heardAt || now - this.heardAt >= this.waited / 2
   }
 
   private probed(where: Where, failed: boolean, slow: boolean): void {
@@ -258,7 +288,8 @@ export class Circuit {
   }
 
   private judgeProbes(where: Where): void {
-    const { probes, failureRate, slowRate, ramp } = this.values
+    const { failureRate, slowRate, ramp } = this.values
+    const probes = this.probes()
     const left = Math.max(0, probes - this.good - this.bad)
     const mayReach = (count: number, rate: number) => rate > 0 && (count + left) / probes >= rate
     const reached = (count: number, rate: number) => rate > 0 && count / probes >= rate
@@ -318,6 +349,10 @@ export class Circuit {
       this.trippedBy = sums
       this.openedAt(where, from, reason)
     }
+    // A lost probe says no more than what opened it.
+    if (to !== "half-open") this.alone = to === "open" && this.hung(reason)
+    this.waited = inTime
+    this.heardAt = Number.NEGATIVE_INFINITY
     if (to === "ramp") {
       this.window.clear()
       this.rampSince = now
@@ -329,6 +364,11 @@ export class Circuit {
     }
     if (where.row.bus.active) this.tell(where, from, reason, sums)
     this.wake()
+  }
+
+  /** Whether timeouts opened it. Those of a ramp do not count: some calls were answered just before. */
+  private hung(reason: CircuitReason): boolean {
+    return reason === "consecutive-timeouts" || (reason === "probes-failed" && this.waited !== inTime)
   }
 
   private judgedBy(now: number): Sums {
@@ -343,7 +383,10 @@ export class Circuit {
     const backedOff = Math.min(Math.max(openMillis, openMaxMillis), openMillis * 2 ** Math.min(this.trips, 30))
     // What an operator did says nothing about the downstream.
     if (reason !== "by-hand") this.trips++
-    this.openFor = jitter > 0 ? backedOff * (1 + jitter * (2 * random() - 1)) : backedOff
+    const spread = jitter > 0 ? backedOff * (1 + jitter * (2 * random() - 1)) : backedOff
+    // While a probe hung nobody else was let through: that time counts.
+    const waited = reason === "probes-failed" ? Math.max(0, this.waited) : 0
+    this.openFor = Math.max(0, spread - waited)
     this.openUntil = now + this.openFor
   }
 

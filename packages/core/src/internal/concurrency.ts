@@ -21,11 +21,14 @@
  * - It grows only while it holds calls back. There it grows as soon as half of it is in
  *   use, up to twice of what runs in quiet times, which is no limit for a burst.
  * - Timeouts and "too much" shrink by half of their share in the window (as DCTCP does,
- *   RFC 8257), so that one timeout in a thousand is noise and a storm of them is not.
+ *   RFC 8257), so that one timeout in a thousand is noise and a storm of them is not. The
+ *   timeout of a call that was alone there (the probe of a circuit) takes nothing.
  *   What they took comes back by doubling up to three quarters, as TCP's slow start.
  * - The first size is found by doubling too, while calls are held back and times are
  *   short, up to the first drop: a new process meets the whole load at once, and step by
- *   step it would refuse half of it for seconds. The base is an average of the first
+ *   step it would refuse half of it for seconds. It doubles only where it was full at half
+ *   of a window's answers, or in the window before as well: a burst fills it for a moment,
+ *   among times that say nothing of how long calls take while it is full. The base is an average of the first
  *   windows then, since that of one is mostly noise; it may learn some of the queue that
  *   the doubling made, and loses it again with the first shorter times.
  */
@@ -85,11 +88,17 @@ export class Concurrency {
   private answers = 0
   private drops = 0
   private peak = 0
+  /** How many of the window's answers came while it was full. */
+  private full = 0
+  /** When it was last seen full, and when a call last ended. */
+  private fullAt = -1
+  private endedAt = -1
   private windowAt = -1
   /** Up to where the limit doubles: at first, and after drops took it. */
   private doubleTo = 0
   /** Until the first drop it is looked for how far to go; that drop is the answer (TCP's ssthresh). */
   private searching = true
+  private doubled = false
   /** How many windows were judged. */
   private windows = 0
   private heldBack = 0
@@ -118,13 +127,19 @@ export class Concurrency {
   /** One of so many running calls has ended. Only the downstream's own outcomes teach. */
   ended(verdict: Verdict, now: number, startedAt: number, running: number): void {
     if (running > this.peak) this.peak = running
+    // Nobody was there with it from its beginning to its end: it says nothing of how many are too many.
+    const alone = running <= 1 && this.endedAt <= startedAt
+    this.endedAt = now
     if (startedAt < 0) return
     if (now < this.windowAt) this.turnedBack(now)
     // What began before the measurement has still waited in the longer queue.
     if (startedAt < this.probeAt) return
     if (verdict === "answered" || verdict === "permanent") {
       this.times[this.answers++ % windowCallsMax] = Math.max(0, now - startedAt)
-    } else if (verdict === "timedOut" || verdict === "overloaded") this.drops++
+      // Of those that come back at the same time only the first sees how many there were.
+      if (running >= this.permits) this.fullAt = now
+      if (this.fullAt === now) this.full++
+    } else if (verdict === "overloaded" || (verdict === "timedOut" && !alone)) this.drops++
     else return
     if (this.windowAt < 0) this.windowAt = Math.min(startedAt, now)
     const enough = this.answers + this.drops >= this.windowCalls()
@@ -182,7 +197,7 @@ export class Concurrency {
       this.probeAfter = Math.min(probeEvery, 2 * this.probeAfter)
       this.probeAt = now
     }
-    this.answers = this.drops = this.peak = 0
+    this.answers = this.drops = this.peak = this.full = 0
     this.windowAt = now
   }
 
@@ -216,9 +231,16 @@ export class Concurrency {
 
   private shrink(share: number): void {
     // Else it would double for ever into a downstream that refuses at once, whose times stay short.
-    this.doubleTo = this.searching ? this.limit / 2 : Math.max(this.doubleTo, this.limit * backAtOnce)
+    // Half of where it has doubled to was enough; of where it began a drop says no more than any other.
+    const known = this.searching ? 0 : this.doubleTo
+    this.doubleTo = this.searching && this.doubled ? this.limit / 2 : Math.max(known, this.limit * backAtOnce)
     this.searching = false
     this.limit = clamp(this.limit * (1 - share / 2), this.values)
+  }
+
+  /** What drops took comes back at once; a size that was never reached must be needed for longer than a burst takes. */
+  private get mayDouble(): boolean {
+    return !this.searching || this.heldBack > 0 || this.full * 2 >= this.answers
   }
 
   private next(heldBack: boolean): number {
@@ -226,7 +248,10 @@ export class Concurrency {
     const ratio = (this.baseMillis + clockMillis) / (this.recentMillis + clockMillis)
     if (ratio * tolerance < 1) this.doubleTo = 0
     // Only a limit that holds calls back is known to be too low.
-    else if (heldBack && this.doubleTo > limit) return Math.min(this.doubleTo, limit * 2)
+    else if (heldBack && this.doubleTo > limit && this.mayDouble) {
+      this.doubled = true
+      return Math.min(this.doubleTo, limit * 2)
+    }
     return this.values.algorithm === "vegas" ? vegas(limit, ratio) : gradient(limit, ratio)
   }
 }

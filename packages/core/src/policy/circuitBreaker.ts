@@ -41,7 +41,7 @@ export interface CircuitBreakerOptions {
   readonly minimumCalls?: number
   /** So many failures in a row open it, however few calls there were. Default 0, never. */
   readonly consecutiveFailures?: number
-  /** So many failures in a row that ran out of time open it, others among them or not. Default 0, never. */
+  /** So many failures in a row that ran out of time open it, where nothing else was heard in the second half of the last one's wait. Default 0, never. */
   readonly consecutiveTimeouts?: number
   /** How long it stays open the first time before it probes; the end is inclusive. Default 1 s. */
   readonly openFor?: Duration.Input
@@ -51,7 +51,7 @@ export interface CircuitBreakerOptions {
   readonly jitter?: number
   /** Closed for so long, it forgets earlier trips; a ramp that has held for so long is over. Default 30 s. */
   readonly stableFor?: Duration.Input
-  /** How many probes half-open lets through, by whose rates it is judged. Default 3. */
+  /** How many probes half-open lets through, by whose rates it is judged. Default 3; after timeouts one at a time. */
   readonly probes?: number
   /** How long others wait for the outcome of a running probe; 0, the default, refuses them at once. */
   readonly probeWait?: Duration.Input
@@ -74,8 +74,11 @@ const fresh = { state: "closed", probing: 0 } as const
 /**
  * Opens when, of at least `minimumCalls` in the window, a share of at least
  * `failureRate` failed (or `slowRate` were slow, or `consecutiveFailures` failed in a
- * row, or `consecutiveTimeouts` of those ran out of time); then refuses with `CIRCUIT_OPEN` and the time left. After its open time it
- * lets `probes` calls through and judges them by the same rates. Then traffic ramps:
+ * row, or `consecutiveTimeouts` of those ran out of time while nothing else was heard);
+ * then refuses with `CIRCUIT_OPEN` and the time left. After its open time it lets
+ * `probes` calls through and judges them by the same rates; a single one where timeouts
+ * opened it or kept it open, since those leave work behind in a slow downstream, and the
+ * time that it waited counts as open time. Then traffic ramps:
  * a few calls at once, twice as many after each round of good answers, back to a few
  * at the first failure, open again where even those fail one after another, closed as
  * soon as a round refused nobody.

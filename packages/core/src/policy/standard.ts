@@ -30,8 +30,8 @@ export interface StandardOptions {
 
 /** So many failures in a row are no partial trouble, nor a blip: at half of the calls failing, once in a thousand million. */
 const runOfFailures = 30
-/** A timeout costs a caller his time and leaves work behind, a failure at once costs nothing: fewer are enough. */
-const runOfTimeouts = 8
+/** A timeout costs a caller his time and leaves work behind, a failure at once costs nothing: few are enough, where nothing else is heard. */
+const runOfTimeouts = 4
 
 const parts = (options: StandardOptions) => {
   const total = toMillis(options.deadline ?? "1 second")
@@ -48,6 +48,7 @@ const parts = (options: StandardOptions) => {
     // For the dead downstream only: at 50 % it would throw good answers away in every partial fault, which the
     // budget and the limit bear better. It stays open for a moment and lets success bring traffic back: five
     // calls now and then cost a dead downstream nothing, a second of refusals costs one that is back (the outage race).
+    // One that hangs is asked with a single call at a time, whose wait is the open time.
     breaker: circuitBreaker({
       failureRate: 0.9,
       minimumCalls: 10,
