@@ -199,6 +199,27 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     assert.isAbove(blind.refused, 0.5)
   })
 
+  it.each([
+    ["the size that it began with: three quarters of it are back at once", 0, 15],
+    ["a size that it has doubled to: half of it was enough", 2, 40]
+  ] as const)("takes a drop at %s", (_, doublings, back) => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    let now = 0
+    /** A window in which it was full. */
+    const full = (verdict: "answered" | "timedOut") => {
+      now += 100
+      for (let nth = 0; nth < 64; nth++) limit.ended(verdict, now, now - 100, limit.permits)
+    }
+    for (let nth = 0; nth < doublings; nth++) full("answered")
+    assert.strictEqual(limit.permits, 20 * 2 ** doublings)
+    full("timedOut")
+    assert.strictEqual(limit.permits, 10 * 2 ** doublings)
+    full("answered")
+    assert.isAtLeast(limit.permits, back)
+    // The next is a step from there, and no doubling.
+    assert.isBelow(limit.permits, back * 1.3)
+  })
+
   it("learns nothing from the timeout of a call that was alone, and much from those of two", () => {
     const after = (atOnce: number) => {
       const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
