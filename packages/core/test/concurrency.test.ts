@@ -200,24 +200,29 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
   })
 
   it.each([
-    ["the size that it began with: three quarters of it are back at once", 0, 15],
-    ["a size that it has doubled to: half of it was enough", 2, 40]
-  ] as const)("takes a drop at %s", (_, doublings, back) => {
+    ["the size that it began with: three quarters of it are back at once", [20], 10, 15],
+    ["a size that it has doubled to: half of it was enough", [20, 40, 80], 40, 40]
+  ] as const)("takes a drop at %s", (_, sizes, left, back) => {
     const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
     let now = 0
-    /** A window in which it was full. */
-    const full = (verdict: "answered" | "timedOut") => {
-      now += 100
-      for (let nth = 0; nth < 64; nth++) limit.ended(verdict, now, now - 100, limit.permits)
+    /** It is full, and all calls end so, until it has moved. */
+    const moved = (verdict: "answered" | "timedOut") => {
+      const before = limit.permits
+      for (let nth = 0; nth < 10 && limit.permits === before; nth++) {
+        now += 100
+        for (let running = before; running > 0 && limit.permits === before; running--) {
+          limit.ended(verdict, now, now - 100, before)
+        }
+      }
+      return limit.permits
     }
-    for (let nth = 0; nth < doublings; nth++) full("answered")
-    assert.strictEqual(limit.permits, 20 * 2 ** doublings)
-    full("timedOut")
-    assert.strictEqual(limit.permits, 10 * 2 ** doublings)
-    full("answered")
-    assert.isAtLeast(limit.permits, back)
-    // The next is a step from there, and no doubling.
-    assert.isBelow(limit.permits, back * 1.3)
+    const [, ...doublings] = sizes
+    for (const size of doublings) assert.strictEqual(moved("answered"), size)
+    assert.strictEqual(moved("timedOut"), left)
+    const after = moved("answered")
+    assert.isAtLeast(after, back)
+    // From there it takes steps.
+    assert.isBelow(after, back + 10)
   })
 
   it("learns nothing from the timeout of a call that was alone, and much from those of two", () => {
