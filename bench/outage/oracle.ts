@@ -21,10 +21,12 @@ class Workers {
   private readonly place: string
   private readonly there: () => number
   private readonly random: () => number
+  private readonly patienceMillis: number
   private retries = 0
 
-  constructor(player: Player.Player, name: Name, region: Region, random: () => number) {
+  constructor(player: Player.Player, name: Name, region: Region, random: () => number, patienceMillis: number) {
     this.player = player
+    this.patienceMillis = patienceMillis
     this.place = placeOf(name, region)
     this.random = random
     this.freeAt = Array.from({ length: workersIn(region) }, () => 0)
@@ -59,22 +61,23 @@ class Workers {
     for (let nth = 1; nth < there; nth++) if ((this.freeAt[nth] ?? 0) < (this.freeAt[best] ?? 0)) best = nth
     const from = Math.max(at, this.freeAt[best] ?? 0)
     const done = from + Player.workMillis(met, workMillis(this.random), from)
-    if (done > at + deadlineMillis) return false
+    if (done > at + this.patienceMillis) return false
     this.freeAt[best] = done
     return true
   }
 }
 
-/** What each arrival is worth at best. */
+/** What each arrival is worth at best; `patienceMillis` is how long an answer is waited for. */
 export const oracle = (
   trace: Trace,
   arrivals: ReadonlyArray<Arrival>,
-  seed: number
+  seed: number,
+  patienceMillis: number = deadlineMillis
 ): ReadonlyArray<{ readonly at: number; readonly weight: number }> => {
   const random = randomFrom(seed)
   let now = 0
   const player = Player.make(trace.plan, { seed, elapsedMillis: () => now })
-  const of = (name: Name, region: Region = "a") => new Workers(player, name, region, random)
+  const of = (name: Name, region: Region = "a") => new Workers(player, name, region, random, patienceMillis)
   const essential = trace.regions ? [of("essential"), of("essential", "b")] : [of("essential")]
   const [degradable, optional] = [of("degradable"), of("optional")]
   return arrivals
