@@ -17,8 +17,8 @@
  *
  * A call that has come is carried out, whether its caller waits or not, as real servers
  * do; the simulator does not carry out what was given up before, except by workers. Where
- * a call has to be seen before it is refused (`down` with `first`, of one method, or while it fades), its
- * connection is reset: nobody can tell whether it was applied.
+ * a call has to be seen before it is refused (`down` with `first`, of one method, or
+ * while it fades), its connection is reset: nobody can tell whether it was applied.
  *
  * **Example** (a stock that is down)
  *
