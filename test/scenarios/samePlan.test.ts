@@ -15,7 +15,7 @@ const plan: Fault.Plan = {
     { kind: "latency", target: "payments", millis: 900, from: 4230, until: 5190 },
     { kind: "hang", target: "catalog", from: 5190, until: 7190 },
     { kind: "garbled", target: "recommendations", from: 6860, until: 8330 },
-    { kind: "resetAfter", target: "payments/charge", from: 7190, until: 8330, first: 4 },
+    { kind: "resetAfter", target: "payments/charge", from: 7190, until: 8330, first: 12 },
     { kind: "failAfter", target: "inventory", percent: 50, from: 8330, until: 8940 },
     { kind: "down", target: "identity", from: 8940, until: 10_090, recoverMillis: 550 }
   ]
