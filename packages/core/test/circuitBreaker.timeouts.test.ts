@@ -170,3 +170,115 @@ describe("a circuit that failures at once opened", () => {
     })
   )
 })
+
+describe("a ramp whose calls hang one after another", () => {
+  it.effect("leads to a single probe", () =>
+    Effect.gen(function* () {
+      const { ask, circuit, crowd } = yield* breaker
+      yield* Effect.repeat(ask(bad), { times: 9 })
+      yield* TestClock.adjust("1 second")
+      yield* Effect.repeat(ask(good), { times: probes - 1 })
+      assert.strictEqual(circuit(), "ramp")
+      assert.strictEqual(yield* crowd(Effect.never), probes)
+      yield* TestClock.adjust(attemptMillis)
+      assert.strictEqual(circuit(), "open")
+      // Nothing of the open time is spent: others were let through while they hung.
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual(yield* ask(good), "CIRCUIT_OPEN")
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* crowd(Effect.never), 1)
+    })
+  )
+
+  it.effect("leads to all probes where the last failed at once", () =>
+    Effect.gen(function* () {
+      const { ask, circuit, crowd } = yield* breaker
+      yield* Effect.repeat(ask(bad), { times: 9 })
+      yield* TestClock.adjust("1 second")
+      yield* Effect.repeat(ask(good), { times: probes - 1 })
+      yield* Effect.repeat(ask(bad), { times: probes - 1 })
+      assert.strictEqual(circuit(), "open")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* crowd(Effect.never), probes)
+    })
+  )
+})
+
+describe("a round of probes of which some hang", () => {
+  const late = Effect.delay(bad, attemptMillis - 1)
+  it.effect.each([
+    { word: "the last of them", calls: [Effect.never, Effect.never, bad, bad, bad] },
+    { word: "the first of them", calls: [late, late, late, late, Effect.never] }
+  ])("keeps all probes and the whole open time: $word", ({ calls }) =>
+    Effect.gen(function* () {
+      const all = Policy.stack(
+        Policy.circuitBreaker({ consecutiveFailures: 3, failureRate: 1, openMax: "1 second", jitter: 0, probes }),
+        Policy.timeout(attemptMillis)
+      )
+      const { intercept, state } = yield* living(all)
+      const ask = (call: Call.Call<unknown, unknown, unknown>) => ending(intercept(call))
+      yield* Effect.repeat(ask(bad), { times: 2 })
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forEach(calls, (call) => Effect.forkChild(ask(call)))
+      yield* TestClock.adjust(attemptMillis)
+      assert.strictEqual(state().circuit, "open")
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual(yield* ask(good), "CIRCUIT_OPEN")
+      yield* TestClock.adjust("1 millis")
+      let passed = 0
+      const counted = Effect.suspend(() => {
+        passed++
+        return Effect.never
+      })
+      yield* Effect.forEach(Array.from({ length: probes + 3 }), () => Effect.forkChild(ask(counted)))
+      yield* Effect.yieldNow
+      assert.strictEqual(passed, probes)
+    })
+  )
+})
+
+describe("a probe that hangs for longer than the open time", () => {
+  it.effect("leaves a tenth of it, so that instances do not probe without a pause", () =>
+    Effect.gen(function* () {
+      const short = Policy.stack(
+        Policy.circuitBreaker({ consecutiveTimeouts: 3, openFor: 300, openMax: 300, jitter: 0 }),
+        Policy.timeout(attemptMillis)
+      )
+      const { intercept, state } = yield* living(short)
+      const hang = (calls: number) =>
+        Effect.gen(function* () {
+          yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ending(intercept(Effect.never))))
+          yield* TestClock.adjust(attemptMillis)
+        })
+      yield* hang(3)
+      yield* TestClock.adjust(300)
+      yield* hang(1)
+      assert.strictEqual(state().circuit, "open")
+      yield* TestClock.adjust(29)
+      assert.strictEqual(yield* ending(intercept(good)), "CIRCUIT_OPEN")
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* ending(intercept(good)), "answered")
+    })
+  )
+})
+
+describe("a breaker that was switched off meanwhile", () => {
+  it.effect("has forgotten its row", () =>
+    Effect.gen(function* () {
+      const { intercept, state, turn } = yield* living(stack)
+      const hang = (calls: number) =>
+        Effect.gen(function* () {
+          yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ending(intercept(Effect.never))))
+          yield* TestClock.adjust(attemptMillis)
+        })
+      yield* hang(2)
+      turn("circuitBreaker", { mode: "off" })
+      yield* ending(intercept(good))
+      turn("circuitBreaker", { mode: "on" })
+      yield* hang(2)
+      assert.strictEqual(state().circuit, "closed")
+      yield* hang(1)
+      assert.strictEqual(state().circuit, "open")
+    })
+  )
+})

@@ -32,8 +32,8 @@ interface Era {
   readonly openFor: number
   readonly byHand: boolean
   readonly forgets: boolean
-  /** Timeouts opened it, so one probe is enough. */
-  readonly alone: boolean
+  /** Timeouts opened it: it probes with one call. */
+  readonly single: boolean
   readonly rounds: Array<{ readonly allowed: number; refused: boolean }>
 }
 
@@ -59,11 +59,13 @@ interface Flight {
 export class CircuitModel {
   private readonly knobs: () => Knobs
   private readonly eras: Array<Era> = [
-    { state: "closed", since: 0, openFor: 0, byHand: false, forgets: false, alone: false, rounds: [] }
+    { state: "closed", since: 0, openFor: 0, byHand: false, forgets: false, single: false, rounds: [] }
   ]
   private flights: Array<Flight> = []
   /** The order in which outcomes came, for windows by count. */
   private readonly heard: Array<Flight> = []
+  /** What was heard before it was switched off makes no row with what comes after. */
+  private unseenFrom = 0
 
   constructor(knobs: () => Knobs) {
     this.knobs = knobs
@@ -88,6 +90,11 @@ export class CircuitModel {
     return this.heard.filter(({ era }) => era === this.era).flatMap(({ heard }) => heard ?? [])
   }
 
+  private row() {
+    const all = this.heard.slice(this.unseenFrom)
+    return all.filter(({ era }) => era === this.era).flatMap(({ heard }) => heard ?? [])
+  }
+
   private inFlight(): number {
     return this.flights.filter(({ era, left }) => era === this.era && !left).length
   }
@@ -102,20 +109,39 @@ export class CircuitModel {
   }
 
   private turn(state: State, now: number, random: number, by: "itself" | "hand" | "reset" = "itself"): void {
-    const last = this.outcomes().at(-1)
-    const hung = by === "itself" && (last?.timedOut ?? false)
-    const ofProbe = hung && this.state === "half-open"
+    const seen = this.outcomes()
+    const last = seen.at(-1)
+    const bad = seen.filter(({ failed }) => failed)
+    const probesHung =
+      by === "itself" && this.state === "half-open" && bad.length > 0 && bad.every(({ timedOut }) => timedOut)
+    const otherHung =
+      by === "itself" &&
+      (last?.timedOut ?? false) &&
+      (this.state === "closed" ? this.hangs(now) : this.state === "ramp" && this.relapses())
     const spread = this.openTime(now) * (1 + this.knobs().jitter * (2 * random - 1))
-    // The time that a probe hung is open time as well.
-    const openFor = state === "open" ? Math.max(0, spread - (ofProbe ? (last?.waited ?? 0) : 0)) : 0
-    const alone = state === "half-open" ? this.era.alone : state === "open" && (ofProbe || (hung && this.hangs(now)))
+    // The time that probes hung is open time as well, but for a tenth.
+    const openFor = Math.max(spread / 10, spread - (probesHung ? Math.max(0, bad.at(-1)?.waited ?? 0) : 0))
+    const single = state === "half-open" ? this.era.single : state === "open" && (probesHung || otherHung)
     const rounds = state === "ramp" ? [{ allowed: this.knobs().probes, refused: false }] : []
-    this.eras.push({ state, since: now, openFor, byHand: by !== "itself", forgets: by === "reset", alone, rounds })
+    this.eras.push({
+      state,
+      since: now,
+      openFor: state === "open" ? openFor : 0,
+      byHand: by !== "itself",
+      forgets: by === "reset",
+      single,
+      rounds
+    })
+  }
+
+  /** Whether a ramp's smallest rounds say that it is dead. */
+  private relapses(): boolean {
+    return this.run() >= this.knobs().probes
   }
 
   /** How many probes a round has. */
   private probes(): number {
-    return this.era.alone ? 1 : this.knobs().probes
+    return this.era.single ? 1 : this.knobs().probes
   }
 
   /** Doubled for each trip since the last stable period. */
@@ -137,7 +163,10 @@ export class CircuitModel {
   /** What a call gets: a flight that counts, a passage that does not, or a refusal. */
   enter(now: number, random: number): Flight | "uncounted" | "refused" {
     const { mode } = this.knobs()
-    if (mode === "off") return "uncounted"
+    if (mode === "off") {
+      this.unseenFrom = this.heard.length
+      return "uncounted"
+    }
     if (mode === "forced-open") return "refused"
     if (mode === "forced-closed" && this.state !== "closed") return "uncounted"
     if (this.state === "open" && now - this.era.since >= this.era.openFor) this.turn("half-open", now, random)
@@ -195,7 +224,7 @@ export class CircuitModel {
 
   /** How many were bad in a row; in a ramp only those of its smallest rounds say that it is dead. */
   private run(): number {
-    const all = this.outcomes()
+    const all = this.row()
     const inRamp = this.state === "ramp"
     const lastGood = all.findLastIndex(({ bad, failed }) => !(inRamp ? bad : failed))
     return all.slice(lastGood + 1).filter(({ lowest }) => !inRamp || lowest).length
@@ -204,7 +233,7 @@ export class CircuitModel {
   /** How many of those that failed in a row while it was closed ran out of time. */
   private timeouts(): number {
     if (this.state !== "closed") return 0
-    const all = this.outcomes()
+    const all = this.row()
     return all.slice(all.findLastIndex(({ failed }) => !failed) + 1).filter(({ timedOut }) => timedOut).length
   }
 

@@ -222,7 +222,57 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     const after = moved("answered")
     assert.isAtLeast(after, back)
     // From there it takes steps.
-    assert.isBelow(after, back + 10)
+    assert.isBelow(after, back + 4)
+  })
+
+  it("does not double for what fills it for a moment in every other window, however often", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    /** Of the answers of a window, a few in its middle came while it was full. */
+    const window = (at: number, full: number) => {
+      for (let nth = 0; nth < 64; nth++) {
+        const running = nth >= 20 && nth < 20 + full ? limit.permits : 1
+        limit.ended("answered", at + nth, at + nth - 50, running)
+      }
+    }
+    let jump = 0
+    for (let nth = 0; nth < 40; nth++) {
+      const before = limit.permits
+      window(nth * 500, nth % 2 === 0 ? 3 : 0)
+      jump = Math.max(jump, limit.permits - before)
+    }
+    assert.isBelow(jump, 5)
+  })
+
+  it("doubles where it was full in two windows in a row, for a moment in each", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    for (let nth = 0; nth < 400; nth++)
+      limit.ended("answered", nth * 5, nth * 5 - 50, nth % 8 === 0 ? limit.permits : 1)
+    assert.isAtLeast(limit.permits, 80)
+  })
+
+  it("is full for all who come back together with the one that saw it", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    // Twenty at once, of whom only the first sees all of them running.
+    for (let nth = 0; nth < 3; nth++) {
+      for (let running = 20; running > 0; running--) limit.ended("answered", nth * 1000, nth * 1000 - 50, running)
+    }
+    assert.isAtLeast(limit.permits, 40)
+  })
+
+  it("learns from the last of two calls that overlapped, though it ended alone", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    for (let nth = 0; nth < 100; nth++) {
+      limit.ended("timedOut", nth * 500 + 250, nth * 500, 2)
+      limit.ended("timedOut", nth * 500 + 300, nth * 500 + 50, 1)
+    }
+    const both = limit.permits
+    assert.strictEqual(both, 4)
+    const answered = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    for (let nth = 0; nth < 100; nth++) {
+      answered.ended("aborted", nth * 500 + 250, nth * 500, 2)
+      answered.ended("timedOut", nth * 500 + 300, nth * 500 + 50, 1)
+    }
+    assert.strictEqual(answered.permits, 4)
   })
 
   it("learns nothing from the timeout of a call that was alone, and much from those of two", () => {

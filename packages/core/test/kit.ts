@@ -24,7 +24,11 @@ export const living = Effect.fnUntraced(function* (policy: Policy.Policy) {
     intercept: built.intercept,
     signals,
     told: (tag: Signal.Signal["_tag"]) => signals.filter((signal) => signal._tag === tag),
-    state: () => Object.assign({}, ...built.parts.map(({ instance }) => instance.state()))
+    state: () => Object.assign({}, ...built.parts.map(({ instance }) => instance.state())),
+    /** Turns knobs of a policy, by its kind. */
+    turn: (kind: string, knobs: Policy.Facts) => {
+      for (const { instance, part } of built.parts) if (part.kind === kind) instance.assign(knobs)
+    }
   }
 })
 

@@ -66,8 +66,11 @@ const makeWindow = (values: CircuitValues): Outcomes =>
 /** By how much a difference of two times may be more than what was added: they are numbers with a fraction. */
 const roundingMillis = 1
 
-/** An outcome that was no timeout. */
-const inTime = -1
+/** However long a probe has hung, so much of the open time is left, or many instances would probe without a pause. */
+const leastOpen = 0.1
+
+/** How long a call had waited when it ran out of time, in milliseconds; nothing for any other outcome. */
+type Waited = number | undefined
 
 /** One circuit. */
 export class Circuit {
@@ -85,10 +88,8 @@ export class Circuit {
   private timeouts = 0
   /** When anything but a timeout was last heard while it was closed. */
   private heardAt = Number.NEGATIVE_INFINITY
-  /** How long the last call that was heard of had waited when it ran out of time. */
-  private waited = inTime
-  /** Whether timeouts opened it: one probe is enough. */
-  private alone = false
+  /** Whether it was opened, or kept open, by timeouts: it probes with a single call. */
+  private single = false
   private openUntil = 0
   private openFor = 0
   /** How many times it tripped without a stable period in between. */
@@ -98,6 +99,9 @@ export class Circuit {
   private letThroughAt = 0
   private good = 0
   private bad = 0
+  /** How many of the bad ran out of time, and how long the last of them had waited. */
+  private hung = 0
+  private hungMillis = 0
   private slow = 0
   private allowed = 0
   private running = 0
@@ -133,7 +137,11 @@ export class Circuit {
   /** Whether the call may pass: looks and takes in one synchronous block. */
   enter(attempt: Attempt): number | Refused | Ticket {
     const { mode } = this.values
-    if (mode === "off") return uncounted
+    if (mode === "off") {
+      // What it does not see may end any row.
+      this.consecutive = this.timeouts = 0
+      return uncounted
+    }
     if (mode === "forced-open") return this.refusal(attempt, undefined)
     if (mode === "forced-closed") return this.state === "closed" ? this.token : uncounted
     const admitted = this.admit(attempt)
@@ -183,7 +191,7 @@ export class Circuit {
 
   /** How many probes a round has. */
   private probes(): number {
-    return this.alone ? 1 : this.values.probes
+    return this.single ? 1 : this.values.probes
   }
 
   private probe(attempt: Attempt): number | Refused | Ticket {
@@ -228,19 +236,19 @@ export class Circuit {
     const spoke = heard && startedAt >= 0 && mode !== "off"
     const failed = spoke && verdict !== "answered" && verdict !== "permanent"
     const slow = spoke && slowMillis > 0 && now - startedAt >= slowMillis
-    if (spoke) this.waited = verdict === "timedOut" ? Math.max(0, now - startedAt) : inTime
+    const waited = verdict === "timedOut" ? Math.max(0, now - startedAt) : undefined
     switch (this.state) {
       case "half-open":
         this.probing--
-        if (spoke) this.probed(at(attempt, now), failed, slow)
+        if (spoke) this.probed(at(attempt, now), failed, slow, waited)
         else this.wake()
         return
       case "ramp":
         this.running--
-        if (spoke) this.ramped(at(attempt, now), failed, slow, round === this.round)
+        if (spoke) this.ramped(at(attempt, now), failed, slow, waited, round === this.round)
         return
       case "closed":
-        if (spoke) this.counted(attempt, now, failed, slow)
+        if (spoke) this.counted(attempt, now, failed, slow, waited)
         return
       case "open":
         return
@@ -248,22 +256,23 @@ export class Circuit {
   }
 
   /** A good answer never trips it, so the window is summed only where something was wrong. */
-  private counted(attempt: Where, now: number, failed: boolean, slow: boolean): void {
+  private counted(attempt: Where, now: number, failed: boolean, slow: boolean, waited: Waited): void {
     this.window.record(now, failed, slow)
     this.consecutive = failed ? this.consecutive + 1 : 0
     if (!failed) this.timeouts = 0
-    else if (this.waited !== inTime) this.timeouts++
-    if (this.waited === inTime) this.heardAt = now
+    else if (waited !== undefined) this.timeouts++
+    if (waited === undefined) this.heardAt = now
     if ((!failed && !slow) || this.values.mode === "forced-closed") return
-    const reason = this.tripped(now)
-    if (reason !== undefined) this.change(at(attempt, now), "open", reason)
+    const reason = this.tripped(now, waited)
+    if (reason !== undefined) this.change(at(attempt, now), "open", reason, waited)
   }
 
-  private tripped(now: number): CircuitReason | undefined {
+  private tripped(now: number, waited: Waited): CircuitReason | undefined {
     const { failureRate, slowRate, minimumCalls, consecutiveFailures, consecutiveTimeouts } = this.values
     if (consecutiveFailures > 0 && this.consecutive >= consecutiveFailures) return "consecutive-failures"
-    if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts && this.silent(now))
+    if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts && this.silent(now, waited)) {
       return "consecutive-timeouts"
+    }
     const { calls, failures, slow } = this.window.sums(now)
     if (calls < minimumCalls) return undefined
     if (failures / calls >= failureRate) return "failure-rate"
@@ -274,15 +283,19 @@ export class Circuit {
    * Whether nothing else was heard for half of the time that the last timeout waited. A burst that
    * came at once times out at once as well, while a downstream that is well goes on answering others.
    */
-  private silent(now: number): boolean {
-    if (this.waited === inTime) return false
+  private silent(now: number, waited: Waited): boolean {
+    if (waited === undefined) return false
     // What was heard in the future was heard before the clock was set back.
-    return now < this.heardAt || now - this.heardAt >= this.waited / 2
+    return now < this.heardAt || now - this.heardAt >= waited / 2
   }
 
-  private probed(where: Where, failed: boolean, slow: boolean): void {
+  private probed(where: Where, failed: boolean, slow: boolean, waited: Waited): void {
     if (failed) this.bad++
     else this.good++
+    if (failed && waited !== undefined) {
+      this.hung++
+      this.hungMillis = waited
+    }
     if (slow) this.slow++
     this.judgeProbes(where)
   }
@@ -293,20 +306,21 @@ export class Circuit {
     const left = Math.max(0, probes - this.good - this.bad)
     const mayReach = (count: number, rate: number) => rate > 0 && (count + left) / probes >= rate
     const reached = (count: number, rate: number) => rate > 0 && count / probes >= rate
-    if (reached(this.bad, failureRate) || reached(this.slow, slowRate)) this.change(where, "open", "probes-failed")
-    else if (!mayReach(this.bad, failureRate) && !mayReach(this.slow, slowRate)) {
+    if (reached(this.bad, failureRate) || reached(this.slow, slowRate)) {
+      this.change(where, "open", "probes-failed")
+    } else if (!mayReach(this.bad, failureRate) && !mayReach(this.slow, slowRate)) {
       this.change(where, ramp ? "ramp" : "closed", "probes-answered")
     } else this.wake()
   }
 
-  private ramped(where: Where, failed: boolean, slow: boolean, ofThisRound: boolean): void {
+  private ramped(where: Where, failed: boolean, slow: boolean, waited: Waited, ofThisRound: boolean): void {
     this.window.record(where.now, failed, slow)
     const bad = failed || (slow && this.values.slowRate > 0)
-    const reason = bad ? this.relapsed(where.now, ofThisRound) : this.climbed(ofThisRound)
+    const reason = bad ? this.relapsed(where.now, waited, ofThisRound) : this.climbed(ofThisRound)
     // What fails a little for so long is no relapse: the rates of the closed state judge it.
     const held = where.now - this.rampSince >= this.values.stableMillis
     if (reason === "ramp-complete" || (reason === undefined && held)) this.change(where, "closed", "ramp-complete")
-    else if (reason !== undefined) this.change(where, "open", reason)
+    else if (reason !== undefined) this.change(where, "open", reason, waited)
   }
 
   /** Counts a good answer of a round; complete after one in which all who came could pass: it limits nobody any more. */
@@ -319,14 +333,14 @@ export class Circuit {
   }
 
   /** Falls back to a few calls; the reason to open where even those fail one after another. */
-  private relapsed(now: number, ofThisRound: boolean): CircuitReason | undefined {
+  private relapsed(now: number, waited: Waited, ofThisRound: boolean): CircuitReason | undefined {
     const { probes } = this.values
     if (ofThisRound && this.allowed > probes) this.begin(probes)
     else if (ofThisRound) {
       this.roundGood = 0
       if (++this.consecutive >= probes) return "relapse"
     }
-    return this.tripped(now)
+    return this.tripped(now, waited)
   }
 
   /** Begins a round of the ramp. */
@@ -337,22 +351,23 @@ export class Circuit {
     this.roundRefused = false
   }
 
-  private change(where: Where, to: CircuitState, reason: CircuitReason): void {
+  private change(where: Where, to: CircuitState, reason: CircuitReason, waited?: number): void {
     const { now } = where
     const sums = this.judgedBy(now)
     const from = this.state
+    // A lost probe says no more than what opened it.
+    if (to !== "half-open") this.single = to === "open" && this.hangs(reason, waited)
     this.state = to
     this.generation = ++this.generations.last
     this.letThroughAt = now
-    this.probing = this.good = this.bad = this.slow = this.running = this.consecutive = this.timeouts = this.round = 0
+    this.probing = this.good = this.bad = this.hung = this.slow = this.running = this.round = 0
+    this.consecutive = this.timeouts = 0
     if (to === "open") {
       this.trippedBy = sums
-      this.openedAt(where, from, reason)
+      // While probes hung nobody else was let through: that time counts.
+      this.openedAt(where, from, reason, this.single ? this.hungMillis : 0)
     }
-    // A lost probe says no more than what opened it.
-    if (to !== "half-open") this.alone = to === "open" && this.hung(reason)
-    this.waited = inTime
-    this.heardAt = Number.NEGATIVE_INFINITY
+    this.hungMillis = 0
     if (to === "ramp") {
       this.window.clear()
       this.rampSince = now
@@ -366,9 +381,10 @@ export class Circuit {
     this.wake()
   }
 
-  /** Whether timeouts opened it. Those of a ramp do not count: some calls were answered just before. */
-  private hung(reason: CircuitReason): boolean {
-    return reason === "consecutive-timeouts" || (reason === "probes-failed" && this.waited !== inTime)
+  /** Whether it opens by timeouts: a run of them, of probes all that were bad, or the last of a ramp that ends. */
+  private hangs(reason: CircuitReason, waited: Waited): boolean {
+    if (reason === "probes-failed") return this.bad > 0 && this.hung === this.bad
+    return reason === "consecutive-timeouts" || (reason === "relapse" && waited !== undefined)
   }
 
   private judgedBy(now: number): Sums {
@@ -377,16 +393,14 @@ export class Circuit {
       : this.window.sums(now)
   }
 
-  private openedAt({ now, random }: Where, from: CircuitState, reason: CircuitReason): void {
+  private openedAt({ now, random }: Where, from: CircuitState, reason: CircuitReason, hungMillis: number): void {
     const { openMillis, openMaxMillis, jitter, stableMillis } = this.values
     if (from === "closed" && now - this.closedAt >= stableMillis) this.trips = 0
     const backedOff = Math.min(Math.max(openMillis, openMaxMillis), openMillis * 2 ** Math.min(this.trips, 30))
     // What an operator did says nothing about the downstream.
     if (reason !== "by-hand") this.trips++
     const spread = jitter > 0 ? backedOff * (1 + jitter * (2 * random() - 1)) : backedOff
-    // While a probe hung nobody else was let through: that time counts.
-    const waited = reason === "probes-failed" ? Math.max(0, this.waited) : 0
-    this.openFor = Math.max(0, spread - waited)
+    this.openFor = Math.max(leastOpen * spread, spread - hungMillis)
     this.openUntil = now + this.openFor
   }
 

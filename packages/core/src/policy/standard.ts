@@ -30,8 +30,8 @@ export interface StandardOptions {
 
 /** So many failures in a row are no partial trouble, nor a blip: at half of the calls failing, once in a thousand million. */
 const runOfFailures = 30
-/** A timeout costs a caller his time and leaves work behind, a failure at once costs nothing: few are enough, where nothing else is heard. */
-const runOfTimeouts = 4
+/** A timeout costs a caller his time and leaves work behind, a failure at once costs nothing: fewer are enough, where nothing else is heard. */
+const runOfTimeouts = 8
 
 const parts = (options: StandardOptions) => {
   const total = toMillis(options.deadline ?? "1 second")
