@@ -27,8 +27,8 @@
  * - The first size is found by doubling too, while calls are held back and times are
  *   short, up to the first drop: a new process meets the whole load at once, and step by
  *   step it would refuse half of it for seconds. It doubles only where it was full at half
- *   of a window's answers, or in the window before as well: a burst fills it for a moment,
- *   among times that say nothing of how long calls take while it is full. The base is an average of the first
+ *   of a window's answers, or for as long as a call takes: a small burst fills it for a
+ *   moment, among times that say nothing of how long calls take while it is full. The base is an average of the first
  *   windows then, since that of one is mostly noise; it may learn some of the queue that
  *   the doubling made, and loses it again with the first shorter times.
  */
@@ -90,8 +90,10 @@ export class Concurrency {
   private peak = 0
   /** How many of the window's answers came while it was full. */
   private full = 0
-  /** When it was last seen full, and when a call last ended. */
+  /** When it was last seen full, and since when it is, window after window; -1 for not. */
   private fullAt = -1
+  private fullFrom = -1
+  /** When a call last ended. */
   private endedAt = -1
   private windowAt = -1
   /** Up to where the limit doubles: at first, and after drops took it. */
@@ -137,7 +139,10 @@ export class Concurrency {
     if (verdict === "answered" || verdict === "permanent") {
       this.times[this.answers++ % windowCallsMax] = Math.max(0, now - startedAt)
       // Of those that come back at the same time only the first sees how many there were.
-      if (running >= this.permits) this.fullAt = now
+      if (running >= this.permits) {
+        this.fullAt = now
+        if (this.fullFrom < 0) this.fullFrom = now
+      }
       if (this.fullAt === now) this.full++
     } else if (verdict === "overloaded" || (verdict === "timedOut" && !alone)) this.drops++
     else return
@@ -150,6 +155,7 @@ export class Concurrency {
   private turnedBack(now: number): void {
     this.windowAt = now
     this.probeAt = Math.min(this.probeAt, now)
+    this.fullFrom = -1
   }
 
   private windowCalls(): number {
@@ -191,6 +197,7 @@ export class Concurrency {
     // A window of drops alone measures nothing: the measurement goes on.
     if (answers > 0) this.probeAt = -1
     this.heldBack = heldBack ? this.heldBack + 1 : 0
+    if (!heldBack) this.fullFrom = -1
     // At the floor the limit cannot be halved.
     if (this.heldBack > this.probeAfter && this.limit > this.values.limitMin) {
       this.heldBack = 0
@@ -240,7 +247,8 @@ export class Concurrency {
 
   /** What drops took comes back at once; a size that was never reached must be needed for longer than a burst takes. */
   private get mayDouble(): boolean {
-    return !this.searching || this.heldBack > 0 || this.full * 2 >= this.answers
+    const isFullFor = this.fullFrom < 0 ? 0 : this.fullAt - this.fullFrom
+    return !this.searching || isFullFor >= this.recentMillis || this.full * 2 >= this.answers
   }
 
   private next(heldBack: boolean): number {
