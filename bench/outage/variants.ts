@@ -11,12 +11,11 @@ const names = ["none", "down", "hang", "slow x10", "flapping", "capacity 30 %", 
 const seeds = Array.from({ length: 16 }, (_, nth) => nth + 1)
 
 const variants: Readonly<Record<string, Turned[string]>> = {
-  "30, 4 (the default)": {},
-  "20, 4": { consecutiveFailures: 20 },
-  "60, 4": { consecutiveFailures: 60 },
+  "30, 8 (the default)": {},
+  "20, 8": { consecutiveFailures: 20 },
+  "60, 8": { consecutiveFailures: 60 },
   "30, timeouts like all others": { consecutiveTimeouts: 0 },
-  "30, 3": { consecutiveTimeouts: 3 },
-  "30, 8": { consecutiveTimeouts: 8 },
+  "30, 4": { consecutiveTimeouts: 4 },
   "30, 12": { consecutiveTimeouts: 12 },
   "the default, 3 probes": { probes: 3 },
   "the default, 8 probes": { probes: 8 },

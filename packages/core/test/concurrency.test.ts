@@ -243,6 +243,15 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     assert.isBelow(jump, 5)
   })
 
+  it("has back at once what drops took, where it is full for a moment only", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    for (let running = 40; running > 0; running--) limit.ended("timedOut", 100, 0, running)
+    const left = limit.permits
+    assert.isAtMost(left, 10)
+    for (let nth = 0; nth < 60; nth++) limit.ended("answered", 200 + nth, 150 + nth, nth === 20 ? left : 1)
+    assert.isAtLeast(limit.permits, left * 1.5)
+  })
+
   it("doubles where it was full in two windows in a row, for a moment in each", () => {
     const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
     for (let nth = 0; nth < 400; nth++)
