@@ -248,7 +248,7 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
     for (let running = 40; running > 0; running--) limit.ended("timedOut", 100, 0, running)
     const left = limit.permits
     assert.isAtMost(left, 10)
-    for (let nth = 0; nth < 60; nth++) limit.ended("answered", 200 + nth, 150 + nth, nth === 20 ? left : 1)
+    for (let nth = 0; nth < 90; nth++) limit.ended("answered", 200 + nth, 150 + nth, nth === 25 ? left : 1)
     assert.isAtLeast(limit.permits, left * 1.5)
   })
 
