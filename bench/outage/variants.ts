@@ -19,7 +19,9 @@ const variants: Readonly<Record<string, Turned[string]>> = {
   "30, 12": { consecutiveTimeouts: 12 },
   "the default, 3 probes": { probes: 3 },
   "the default, 8 probes": { probes: 8 },
-  "the default, open for up to 1 s, 3 probes": { openMaxMillis: 1000, probes: 3 },
+  "the default, open for an attempt": { openMillis: knobs.attemptMillis, openMaxMillis: knobs.attemptMillis },
+  "the default, open for up to 1 s": { openMaxMillis: 1000 },
+  "the default, open for a tenth of a second": { openMillis: 100, openMaxMillis: 100 },
   "the default without the ramp": { ramp: false },
   "no breaker": { mode: "off" }
 }

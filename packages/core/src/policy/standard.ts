@@ -33,6 +33,9 @@ const runOfFailures = 30
 /** A timeout costs a caller his time and leaves work behind, a failure at once costs nothing: fewer are enough, where nothing else is heard. */
 const runOfTimeouts = 8
 
+/** Longer than this a lock-out costs one that is back more than it spares one that is not, in milliseconds. */
+const openMost = 300
+
 const parts = (options: StandardOptions) => {
   const total = toMillis(options.deadline ?? "1 second")
   const attempt = toMillis(options.attempt ?? total / 4)
@@ -55,8 +58,8 @@ const parts = (options: StandardOptions) => {
       consecutiveFailures: runOfFailures,
       consecutiveTimeouts: runOfTimeouts,
       window: Math.max(10_000, 2 * attempt),
-      openFor: Math.max(100, attempt),
-      openMax: Math.max(300, attempt),
+      openFor: Math.min(openMost, Math.max(100, attempt)),
+      openMax: openMost,
       probes: 5,
       probeMax: Math.max(1000, attempt)
     }),
