@@ -156,7 +156,7 @@ export class Machine {
     this.counted.push({ at: now, is: bad ? "bad" : "good" })
     if (this.state === "half-open" && (this.probing === id || late === "all")) {
       this.turn(bad ? "open" : "closed", now)
-      if (bad && !this.of.opensAnew) this.openedAt -= cutAfter
+      if (bad && !this.of.opensAnew) this.openedAt -= Math.min(cutAfter, 0.9 * numbers.openMillis)
       if (!bad && this.of.probeCounts) this.counted.push({ at: now, is: "good" })
     } else if ((bad || this.of.goodTrips) && this.state !== "open" && this.trips(now)) this.turn("open", now)
   }
