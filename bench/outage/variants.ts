@@ -11,12 +11,12 @@ const names = ["none", "down", "hang", "slow x10", "flapping", "capacity 30 %", 
 const seeds = Array.from({ length: 16 }, (_, nth) => nth + 1)
 
 const variants: Readonly<Record<string, Turned[string]>> = {
-  "30, 8 (the default)": {},
-  "20, 8": { consecutiveFailures: 20 },
+  "40, 8 (the default)": {},
+  "30, 8": { consecutiveFailures: 30 },
   "60, 8": { consecutiveFailures: 60 },
-  "30, timeouts like all others": { consecutiveTimeouts: 0 },
-  "30, 4": { consecutiveTimeouts: 4 },
-  "30, 12": { consecutiveTimeouts: 12 },
+  "40, timeouts like all others": { consecutiveTimeouts: 0 },
+  "40, 4": { consecutiveTimeouts: 4 },
+  "40, 12": { consecutiveTimeouts: 12 },
   "the default, 3 probes": { probes: 3 },
   "the default, 8 probes": { probes: 8 },
   "the default, open for an attempt": { openMillis: knobs.attemptMillis, openMaxMillis: knobs.attemptMillis },

@@ -75,12 +75,12 @@ describe("the standard stack", () => {
     assert.deepEqual(kinds(Policy.standardOnce()), ["deadline", "circuitBreaker", "adaptiveLimit", "timeout"])
   })
 
-  it("opens after thirty failures in a row, or eight that ran out of time, or nine in ten of ten, and probes with five", () => {
+  it("opens after forty failures in a row, or eight that ran out of time, or nine in ten of ten, and probes with five", () => {
     const knobs = ["consecutiveFailures", "consecutiveTimeouts", "failureRate", "minimumCalls", "probes"]
     for (const policy of [Policy.standard(), Policy.standardOnce()]) {
       assert.deepEqual(
         knobs.map((knob) => value(policy, "circuitBreaker", knob)),
-        [30, 8, 0.9, 10, 5]
+        [40, 8, 0.9, 10, 5]
       )
     }
   })

@@ -28,8 +28,8 @@ export interface StandardOptions {
   readonly budget?: RetryBudget.RetryBudget
 }
 
-/** So many failures in a row are no partial trouble, nor a blip: at half of the calls failing, once in a thousand million. */
-const runOfFailures = 30
+/** So many failures in a row are no partial trouble, nor a blip: at half of the calls failing, once in a million million. */
+const runOfFailures = 40
 /** A timeout costs a caller his time and leaves work behind, a failure at once costs nothing: fewer are enough, where nothing else is heard. */
 const runOfTimeouts = 8
 
