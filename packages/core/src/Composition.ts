@@ -361,13 +361,18 @@ export const warningsOf = (policy: Policy, valuesOf: (part: Part) => Facts = ini
   return [...amplified, ...opensTooShort(placed(policy, valuesOf))]
 }
 
-/** Attempts that were under way at the trip still hang when the probes begin. */
+/**
+ * Attempts that were under way at the trip still hang when the probes begin. Where a run of
+ * timeouts opens it a single probe follows, which joins nobody in numbers.
+ */
 const opensTooShort: (parts: ReadonlyArray<Placed>) => ReadonlyArray<string> = (parts) =>
-  ofKind(parts, "circuitBreaker").flatMap((breaker) =>
-    ofKind(parts, "timeout")
-      .filter((timeout) => millis(breaker, "openMillis") < millis(timeout, "limitMillis"))
-      .map(
-        (timeout) =>
-          `${show(breaker, "openMillis")} is shorter than ${show(timeout, "limitMillis")}: probes would join attempts that still hang since before it opened; keep it open for at least one attempt`
-      )
-  )
+  ofKind(parts, "circuitBreaker")
+    .filter((breaker) => !(millis(breaker, "consecutiveTimeouts") > 0))
+    .flatMap((breaker) =>
+      ofKind(parts, "timeout")
+        .filter((timeout) => millis(breaker, "openMillis") < millis(timeout, "limitMillis"))
+        .map(
+          (timeout) =>
+            `${show(breaker, "openMillis")} is shorter than ${show(timeout, "limitMillis")}: probes would join attempts that still hang since before it opened; keep it open for at least one attempt`
+        )
+    )

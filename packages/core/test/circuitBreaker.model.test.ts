@@ -63,11 +63,13 @@ const history = (of: Choices): ReadonlyArray<Op> => {
   const windowCalls = of.pick([0, 0, 4, 8])
   // Some histories are mostly failures, some mostly answers: both ends of the machine are reached.
   const health = of.next()
+  // Some have many timeouts, and runs of them that open it.
+  const hanging = of.chance(0.3) ? 0.5 : 0
   const op = (): Op => {
     const roll = of.next()
     if (roll < 0.42) return { enter: of.next() }
     if (roll < 0.8) {
-      const verdict = of.chance(health) ? "answered" : of.pick(verdicts)
+      const verdict = of.chance(hanging) ? "timedOut" : of.chance(health) ? "answered" : of.pick(verdicts)
       return { leave: of.between(0, 7), verdict, reached: of.chance(0.95) }
     }
     if (roll < 0.95) return { pass: of.pick([1, 5, 20, 60, 100, 300]) }
@@ -75,6 +77,9 @@ const history = (of: Choices): ReadonlyArray<Op> => {
   }
   return [
     { turn: { windowCalls, jitter: of.pick([0, 0.2]), probeWaitMillis: of.pick([0, 50]) } },
+    ...(hanging > 0
+      ? [{ turn: { consecutiveTimeouts: of.between(1, 3), consecutiveFailures: of.between(0, 3) } }]
+      : []),
     ...Array.from({ length: of.between(20, 90) }, op)
   ]
 }

@@ -263,22 +263,80 @@ describe("a probe that hangs for longer than the open time", () => {
 })
 
 describe("a breaker that was switched off meanwhile", () => {
-  it.effect("has forgotten its row", () =>
+  const switched = Effect.map(living(stack), ({ intercept, state, turn }) => {
+    const ask = (call: Call.Call<unknown, unknown, unknown>) => ending(intercept(call))
+    const hang = (calls: number) =>
+      Effect.gen(function* () {
+        yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ask(Effect.never)))
+        yield* TestClock.adjust(attemptMillis)
+      })
+    const mode = (mode: string) => turn("circuitBreaker", { mode })
+    return { ask, hang, mode, circuit: () => state().circuit }
+  })
+
+  it.effect("has forgotten its row of timeouts", () =>
     Effect.gen(function* () {
-      const { intercept, state, turn } = yield* living(stack)
-      const hang = (calls: number) =>
-        Effect.gen(function* () {
-          yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ending(intercept(Effect.never))))
-          yield* TestClock.adjust(attemptMillis)
-        })
+      const { ask, circuit, hang, mode } = yield* switched
       yield* hang(2)
-      turn("circuitBreaker", { mode: "off" })
-      yield* ending(intercept(good))
-      turn("circuitBreaker", { mode: "on" })
+      mode("off")
+      yield* ask(good)
+      mode("on")
       yield* hang(2)
-      assert.strictEqual(state().circuit, "closed")
+      assert.strictEqual(circuit(), "closed")
       yield* hang(1)
-      assert.strictEqual(state().circuit, "open")
+      assert.strictEqual(circuit(), "open")
+    })
+  )
+
+  it.effect("has forgotten its row of failures", () =>
+    Effect.gen(function* () {
+      const { ask, circuit, mode } = yield* switched
+      yield* Effect.repeat(ask(bad), { times: 8 })
+      mode("off")
+      yield* ask(good)
+      mode("on")
+      yield* ask(bad)
+      assert.strictEqual(circuit(), "closed")
+    })
+  )
+
+  it.effect("has heard of a call from before that ended meanwhile, though not how", () =>
+    Effect.gen(function* () {
+      const { ask, circuit, hang, mode } = yield* switched
+      yield* hang(2)
+      yield* Effect.forkChild(ask(Effect.delay(good, 100)))
+      yield* Effect.yieldNow
+      mode("off")
+      yield* TestClock.adjust(100)
+      mode("on")
+      yield* hang(2)
+      assert.strictEqual(circuit(), "closed")
+    })
+  )
+})
+
+describe("a run of timeouts that is a run of failures as well", () => {
+  it.effect("is followed by a single probe", () =>
+    Effect.gen(function* () {
+      const both = Policy.stack(
+        Policy.circuitBreaker({ consecutiveTimeouts: 3, consecutiveFailures: 3, jitter: 0, probes }),
+        Policy.timeout(attemptMillis)
+      )
+      const { intercept } = yield* living(both)
+      let passed = 0
+      const counted = Effect.suspend(() => {
+        passed++
+        return Effect.never
+      })
+      const crowd = (calls: number) =>
+        Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ending(intercept(counted))))
+      yield* crowd(3)
+      yield* TestClock.adjust(attemptMillis)
+      yield* TestClock.adjust("1 second")
+      passed = 0
+      yield* crowd(probes)
+      yield* Effect.yieldNow
+      assert.strictEqual(passed, 1)
     })
   )
 })

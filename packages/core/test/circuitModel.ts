@@ -119,7 +119,7 @@ export class CircuitModel {
       (last?.timedOut ?? false) &&
       (this.state === "closed" ? this.hangs(now) : this.state === "ramp" && this.relapses())
     const spread = this.openTime(now) * (1 + this.knobs().jitter * (2 * random - 1))
-    // The time that probes hung is open time as well, but for a tenth.
+    // The time that probes hung is open time as well; a tenth of that always stays.
     const openFor = Math.max(spread / 10, spread - (probesHung ? Math.max(0, bad.at(-1)?.waited ?? 0) : 0))
     const single = state === "half-open" ? this.era.single : state === "open" && (probesHung || otherHung)
     const rounds = state === "ramp" ? [{ allowed: this.knobs().probes, refused: false }] : []
@@ -200,6 +200,7 @@ export class CircuitModel {
   leave(flight: Flight, verdict: Gate.Verdict, now: number, startedAt: number, random: number): void {
     const { mode, slowMillis, slowRate } = this.knobs()
     flight.left = true
+    if (flight.era === this.era && mode === "off") this.unseenFrom = this.heard.length
     if (flight.era !== this.era || mode === "off" || startedAt < 0) return
     if (["refused", "aborted", "died"].includes(verdict)) return
     const failed = !["answered", "permanent"].includes(verdict)

@@ -129,7 +129,15 @@ describe("what works and is not wise", () => {
     assert.lengthOf(others, 0)
     assert.include(warning, "circuitBreaker.openMillis (100 ms) is shorter than timeout.limitMillis (250 ms)")
     assert.deepEqual(Composition.warningsOf(stack(circuitBreaker({ openFor: 250 }), timeout(250))), [])
-    assert.deepEqual(Composition.warningsOf(Policy.standard()), [])
+    // A single probe follows a run of timeouts.
+    assert.deepEqual(
+      Composition.warningsOf(stack(circuitBreaker({ openFor: 100, consecutiveTimeouts: 5 }), timeout(250))),
+      []
+    )
+    for (const deadline of [200, 1000, 2000, 40_000]) {
+      assert.deepEqual(Composition.warningsOf(Policy.standard({ deadline })), [])
+      assert.deepEqual(Composition.warningsOf(Policy.standardOnce({ deadline })), [])
+    }
   })
 })
 

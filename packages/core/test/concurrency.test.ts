@@ -261,11 +261,42 @@ describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
 
   it("is full for all who come back together with the one that saw it", () => {
     const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
-    // Twenty at once, of whom only the first sees all of them running.
-    for (let nth = 0; nth < 3; nth++) {
-      for (let running = 20; running > 0; running--) limit.ended("answered", nth * 1000, nth * 1000 - 50, running)
+    // A window of twenty at once, twice, of whom only the first sees all of them running.
+    for (let nth = 0; nth < 2; nth++) {
+      for (let running = 20; running > 0; running--) limit.ended("answered", 1000, 950, running)
     }
-    assert.isAtLeast(limit.permits, 40)
+    assert.strictEqual(limit.permits, 40)
+  })
+
+  it("is not doubled by any touch where calls take less than a millisecond", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    for (let nth = 0; nth < 20_000; nth++) limit.ended("answered", nth, nth, nth % 500 === 250 ? limit.permits : 1)
+    assert.isBelow(limit.permits, 100)
+  })
+
+  it("does not double for bursts an hour apart", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    let jump = 0
+    for (let hour = 0; hour < 10; hour++) {
+      const before = limit.permits
+      for (let nth = 0; nth < 120; nth++) {
+        const at = hour * 3_600_000 + nth * 5
+        limit.ended("answered", at, at - 50, nth >= 60 && nth < 63 ? limit.permits : 1)
+      }
+      jump = Math.max(jump, limit.permits - before)
+    }
+    assert.isBelow(jump, 8)
+  })
+
+  it("is full since it was full again, where the clock was set back", () => {
+    const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 20 })
+    const full = (from: number) => {
+      for (let nth = 0; nth < 400; nth++)
+        limit.ended("answered", from + nth * 5, from + nth * 5 - 50, nth % 8 === 0 ? limit.permits : 1)
+    }
+    for (let nth = 0; nth < 10; nth++) limit.ended("answered", 10_000_000 + nth, 10_000_000 + nth - 50, limit.permits)
+    full(1000)
+    assert.isAtLeast(limit.permits, 80)
   })
 
   it("learns from the last of two calls that overlapped, though it ended alone", () => {

@@ -232,6 +232,7 @@ export class Circuit {
     const round = token - this.generation * roundsPerGeneration
     if (round < 0 || round >= roundsPerGeneration) return
     const { mode, slowMillis } = this.values
+    if (mode === "off") this.consecutive = this.timeouts = 0
     const heard = verdict !== "refused" && verdict !== "aborted" && verdict !== "died"
     const spoke = heard && startedAt >= 0 && mode !== "off"
     const failed = spoke && verdict !== "answered" && verdict !== "permanent"
@@ -269,10 +270,11 @@ export class Circuit {
 
   private tripped(now: number, waited: Waited): CircuitReason | undefined {
     const { failureRate, slowRate, minimumCalls, consecutiveFailures, consecutiveTimeouts } = this.values
-    if (consecutiveFailures > 0 && this.consecutive >= consecutiveFailures) return "consecutive-failures"
+    // First, since a single probe follows it.
     if (consecutiveTimeouts > 0 && this.timeouts >= consecutiveTimeouts && this.silent(now, waited)) {
       return "consecutive-timeouts"
     }
+    if (consecutiveFailures > 0 && this.consecutive >= consecutiveFailures) return "consecutive-failures"
     const { calls, failures, slow } = this.window.sums(now)
     if (calls < minimumCalls) return undefined
     if (failures / calls >= failureRate) return "failure-rate"

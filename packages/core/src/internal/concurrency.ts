@@ -27,7 +27,7 @@
  * - The first size is found by doubling too, while calls are held back and times are
  *   short, up to the first drop: a new process meets the whole load at once, and step by
  *   step it would refuse half of it for seconds. It doubles only where it was full at half
- *   of a window's answers, or for as long as a call takes: a small burst fills it for a
+ *   of a window's answers, or window after window for as long as a call takes: a small burst fills it for a
  *   moment, among times that say nothing of how long calls take while it is full. The base is an average of the first
  *   windows then, since that of one is mostly noise; it may learn some of the queue that
  *   the doubling made, and loses it again with the first shorter times.
@@ -248,7 +248,7 @@ export class Concurrency {
   /** What drops took comes back at once; a size that was never reached must be needed for longer than a burst takes. */
   private get mayDouble(): boolean {
     const isFullFor = this.fullFrom < 0 ? 0 : this.fullAt - this.fullFrom
-    return !this.searching || isFullFor >= this.recentMillis || this.full * 2 >= this.answers
+    return !this.searching || isFullFor >= Math.max(clockMillis, this.recentMillis) || this.full * 2 >= this.answers
   }
 
   private next(heldBack: boolean): number {
@@ -258,6 +258,8 @@ export class Concurrency {
     // Only a limit that holds calls back is known to be too low.
     else if (heldBack && this.doubleTo > limit && this.mayDouble) {
       this.doubled = true
+      // The next size must be needed for as long again.
+      this.fullFrom = -1
       return Math.min(this.doubleTo, limit * 2)
     }
     return this.values.algorithm === "vegas" ? vegas(limit, ratio) : gradient(limit, ratio)
