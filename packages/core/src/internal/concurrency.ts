@@ -258,8 +258,6 @@ export class Concurrency {
     // Only a limit that holds calls back is known to be too low.
     else if (heldBack && this.doubleTo > limit && this.mayDouble) {
       this.doubled = true
-      // The next size must be needed for as long again.
-      this.fullFrom = -1
       return Math.min(this.doubleTo, limit * 2)
     }
     return this.values.algorithm === "vegas" ? vegas(limit, ratio) : gradient(limit, ratio)

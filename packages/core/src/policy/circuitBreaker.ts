@@ -78,7 +78,7 @@ const fresh = { state: "closed", probing: 0 } as const
  * then refuses with `CIRCUIT_OPEN` and the time left. After its open time it lets
  * `probes` calls through and judges them by the same rates; a single one where timeouts
  * opened it or kept it open, since those leave work behind in a slow downstream, and the
- * time that it waited counts as open time, but for a tenth of it. Then traffic ramps:
+ * time that it waited counts as open time, of which a tenth stays. Then traffic ramps:
  * a few calls at once, twice as many after each round of good answers, back to a few
  * at the first failure, open again where even those fail one after another, closed as
  * soon as a round refused nobody.
