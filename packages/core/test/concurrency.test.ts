@@ -156,6 +156,24 @@ const slower = (Limit: Make, algorithm: string) => {
   return { least: least(10_000, 40_000), refused: refused(20_000, 40_000) }
 }
 
+describe("the two ways", () => {
+  it("are two: where times grow fourfold the gradient takes a tenth of the limit at a time, vegas a step", () => {
+    const falls = (algorithm: string) => {
+      const limit = new Concurrency({ algorithm, limitMin: 4, limitMax: 400, limitInitial: 100 })
+      let now = 0
+      const window = (millis: number) => {
+        now += 1000
+        for (let nth = 0; nth < 64; nth++) limit.ended("answered", now, now - millis, limit.permits)
+        return limit.permits
+      }
+      for (let nth = 0; nth < 3; nth++) window(50)
+      return Array.from({ length: 6 }, () => window(200))
+    }
+    assert.deepStrictEqual(falls("vegas"), [397, 394, 392, 389, 387, 384])
+    assert.deepStrictEqual(falls("gradient"), [372, 339, 308, 281, 256, 234])
+  })
+})
+
 describe.each(["gradient", "vegas"])("the %s limit", (algorithm) => {
   it.each([1, 2, 3, 4, 5])("finds the size for a new process within a second or so (seed %i)", (seed) => {
     assert.isBelow(start(Concurrency, algorithm, seed), 0.1)
