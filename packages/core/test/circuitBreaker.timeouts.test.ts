@@ -9,41 +9,42 @@ import { bad, ending, good, living } from "./kit.ts"
 const attemptMillis = 400
 const probes = 5
 
-const stack = Policy.stack(
-  Policy.circuitBreaker({
-    minimumCalls: 1000,
-    consecutiveTimeouts: 3,
-    consecutiveFailures: 10,
-    openFor: "1 second",
-    openMax: "1 second",
-    jitter: 0,
-    probes
-  }),
-  Policy.timeout(attemptMillis)
-)
+/** A breaker before a timeout, and what is done to it. */
+const breakerWith = (options: Policy.CircuitBreakerOptions) =>
+  Effect.map(
+    living(Policy.stack(Policy.circuitBreaker({ jitter: 0, probes, ...options }), Policy.timeout(attemptMillis))),
+    ({ intercept, state, turn }) => {
+      const ask = (call: Call.Call<unknown, unknown, unknown>) => ending(intercept(call))
+      /** Some more at once than there are probes; how many of them were let through. */
+      const crowd = (call: Call.Call<unknown, unknown, unknown>) =>
+        Effect.gen(function* () {
+          let passed = 0
+          const counted = Effect.suspend(() => {
+            passed++
+            return call
+          })
+          yield* Effect.forEach(Array.from({ length: probes + 3 }), () => Effect.forkChild(ask(counted)))
+          yield* Effect.yieldNow
+          return passed
+        })
+      /** So many at once that hang, to their end. */
+      const hang = (calls: number) =>
+        Effect.gen(function* () {
+          yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ask(Effect.never)))
+          yield* TestClock.adjust(attemptMillis)
+        })
+      const circuit = () => state().circuit
+      const mode = (mode: string) => turn("circuitBreaker", { mode })
+      return { ask, crowd, hang, circuit, mode }
+    }
+  )
 
-const breaker = Effect.map(living(stack), ({ intercept, state }) => {
-  const ask = (call: Call.Call<unknown, unknown, unknown>) => ending(intercept(call))
-  /** Some more at once than there are probes; how many of them were let through. */
-  const crowd = (call: Call.Call<unknown, unknown, unknown>) =>
-    Effect.gen(function* () {
-      let passed = 0
-      const counted = Effect.suspend(() => {
-        passed++
-        return call
-      })
-      yield* Effect.forEach(Array.from({ length: probes + 3 }), () => Effect.forkChild(ask(counted)))
-      yield* Effect.yieldNow
-      return passed
-    })
-  /** So many at once that hang, to their end. */
-  const hang = (calls: number) =>
-    Effect.gen(function* () {
-      yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ask(Effect.never)))
-      yield* TestClock.adjust(attemptMillis)
-    })
-  const circuit = () => state().circuit
-  return { ask, crowd, hang, circuit }
+const breaker = breakerWith({
+  minimumCalls: 1000,
+  consecutiveTimeouts: 3,
+  consecutiveFailures: 10,
+  openFor: "1 second",
+  openMax: "1 second"
 })
 
 const opened = Effect.tap(breaker, ({ circuit, hang }) =>
@@ -211,28 +212,20 @@ describe("a round of probes of which some hang", () => {
     { word: "the first of them", calls: [late, late, late, late, Effect.never] }
   ])("keeps all probes and the whole open time: $word", ({ calls }) =>
     Effect.gen(function* () {
-      const all = Policy.stack(
-        Policy.circuitBreaker({ consecutiveFailures: 3, failureRate: 1, openMax: "1 second", jitter: 0, probes }),
-        Policy.timeout(attemptMillis)
-      )
-      const { intercept, state } = yield* living(all)
-      const ask = (call: Call.Call<unknown, unknown, unknown>) => ending(intercept(call))
+      const { ask, circuit, crowd } = yield* breakerWith({
+        consecutiveFailures: 3,
+        failureRate: 1,
+        openMax: "1 second"
+      })
       yield* Effect.repeat(ask(bad), { times: 2 })
       yield* TestClock.adjust("1 second")
       yield* Effect.forEach(calls, (call) => Effect.forkChild(ask(call)))
       yield* TestClock.adjust(attemptMillis)
-      assert.strictEqual(state().circuit, "open")
+      assert.strictEqual(circuit(), "open")
       yield* TestClock.adjust("999 millis")
       assert.strictEqual(yield* ask(good), "CIRCUIT_OPEN")
       yield* TestClock.adjust("1 millis")
-      let passed = 0
-      const counted = Effect.suspend(() => {
-        passed++
-        return Effect.never
-      })
-      yield* Effect.forEach(Array.from({ length: probes + 3 }), () => Effect.forkChild(ask(counted)))
-      yield* Effect.yieldNow
-      assert.strictEqual(passed, probes)
+      assert.strictEqual(yield* crowd(Effect.never), probes)
     })
   )
 })
@@ -240,43 +233,23 @@ describe("a round of probes of which some hang", () => {
 describe("a probe that hangs for longer than the open time", () => {
   it.effect("leaves a tenth of it, so that instances do not probe without a pause", () =>
     Effect.gen(function* () {
-      const short = Policy.stack(
-        Policy.circuitBreaker({ consecutiveTimeouts: 3, openFor: 300, openMax: 300, jitter: 0 }),
-        Policy.timeout(attemptMillis)
-      )
-      const { intercept, state } = yield* living(short)
-      const hang = (calls: number) =>
-        Effect.gen(function* () {
-          yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ending(intercept(Effect.never))))
-          yield* TestClock.adjust(attemptMillis)
-        })
+      const { ask, circuit, hang } = yield* breakerWith({ consecutiveTimeouts: 3, openFor: 300, openMax: 300 })
       yield* hang(3)
       yield* TestClock.adjust(300)
       yield* hang(1)
-      assert.strictEqual(state().circuit, "open")
+      assert.strictEqual(circuit(), "open")
       yield* TestClock.adjust(29)
-      assert.strictEqual(yield* ending(intercept(good)), "CIRCUIT_OPEN")
+      assert.strictEqual(yield* ask(good), "CIRCUIT_OPEN")
       yield* TestClock.adjust(1)
-      assert.strictEqual(yield* ending(intercept(good)), "answered")
+      assert.strictEqual(yield* ask(good), "answered")
     })
   )
 })
 
 describe("a breaker that was switched off meanwhile", () => {
-  const switched = Effect.map(living(stack), ({ intercept, state, turn }) => {
-    const ask = (call: Call.Call<unknown, unknown, unknown>) => ending(intercept(call))
-    const hang = (calls: number) =>
-      Effect.gen(function* () {
-        yield* Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ask(Effect.never)))
-        yield* TestClock.adjust(attemptMillis)
-      })
-    const mode = (mode: string) => turn("circuitBreaker", { mode })
-    return { ask, hang, mode, circuit: () => state().circuit }
-  })
-
   it.effect("has forgotten its row of timeouts", () =>
     Effect.gen(function* () {
-      const { ask, circuit, hang, mode } = yield* switched
+      const { ask, circuit, hang, mode } = yield* breaker
       yield* hang(2)
       mode("off")
       yield* ask(good)
@@ -290,7 +263,7 @@ describe("a breaker that was switched off meanwhile", () => {
 
   it.effect("has forgotten its row of failures", () =>
     Effect.gen(function* () {
-      const { ask, circuit, mode } = yield* switched
+      const { ask, circuit, mode } = yield* breaker
       yield* Effect.repeat(ask(bad), { times: 8 })
       mode("off")
       yield* ask(good)
@@ -302,7 +275,7 @@ describe("a breaker that was switched off meanwhile", () => {
 
   it.effect("has heard of a call from before that ended meanwhile, though not how", () =>
     Effect.gen(function* () {
-      const { ask, circuit, hang, mode } = yield* switched
+      const { ask, circuit, hang, mode } = yield* breaker
       yield* hang(2)
       yield* Effect.forkChild(ask(Effect.delay(good, 100)))
       yield* Effect.yieldNow
@@ -318,25 +291,10 @@ describe("a breaker that was switched off meanwhile", () => {
 describe("a run of timeouts that is a run of failures as well", () => {
   it.effect("is followed by a single probe", () =>
     Effect.gen(function* () {
-      const both = Policy.stack(
-        Policy.circuitBreaker({ consecutiveTimeouts: 3, consecutiveFailures: 3, jitter: 0, probes }),
-        Policy.timeout(attemptMillis)
-      )
-      const { intercept } = yield* living(both)
-      let passed = 0
-      const counted = Effect.suspend(() => {
-        passed++
-        return Effect.never
-      })
-      const crowd = (calls: number) =>
-        Effect.forEach(Array.from({ length: calls }), () => Effect.forkChild(ending(intercept(counted))))
-      yield* crowd(3)
-      yield* TestClock.adjust(attemptMillis)
+      const { crowd, hang } = yield* breakerWith({ consecutiveTimeouts: 3, consecutiveFailures: 3 })
+      yield* hang(3)
       yield* TestClock.adjust("1 second")
-      passed = 0
-      yield* crowd(probes)
-      yield* Effect.yieldNow
-      assert.strictEqual(passed, 1)
+      assert.strictEqual(yield* crowd(Effect.never), 1)
     })
   )
 })

@@ -15,17 +15,22 @@ export interface Done {
 }
 
 export class Labour {
-  private counts: Done = { received: 0, workMillis: 0, wastedMillis: 0 }
+  private received = 0
+  private workMillis = 0
+  private wastedMillis = 0
   private readonly workers: Workers.Workers | undefined
 
   constructor(workers: Workers.Workers | undefined) {
     this.workers = workers
   }
 
-  readonly done = (): Done => this.counts
+  readonly done = (): Done => {
+    const { received, wastedMillis, workMillis } = this
+    return { received, workMillis, wastedMillis }
+  }
 
   onReceived(): void {
-    this.counts = { ...this.counts, received: this.counts.received + 1 }
+    this.received++
   }
 
   /** The work for a call, by a worker where there are some; it fails where their queue is full. */
@@ -44,11 +49,7 @@ export class Labour {
   }
 
   private count(millis: number, isWasted: boolean): void {
-    const { received, wastedMillis, workMillis } = this.counts
-    this.counts = {
-      received,
-      workMillis: workMillis + millis,
-      wastedMillis: wastedMillis + (isWasted ? millis : 0)
-    }
+    this.workMillis += millis
+    if (isWasted) this.wastedMillis += millis
   }
 }
