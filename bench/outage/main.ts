@@ -11,6 +11,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { buildNames } from "./builds/index.ts"
 import { startDownstreams } from "./child.ts"
+import { partialHangTable } from "./partialHang.ts"
 import { fileName, picture } from "./picture.ts"
 import { enter, type Result, race } from "./race.ts"
 import { report } from "./report.ts"
@@ -20,7 +21,8 @@ import { variantsTable } from "./variants.ts"
 import { virtualTable } from "./virtualTable.ts"
 
 if (process.argv.includes("--virtual")) {
-  console.log(await (process.argv.includes("--variants") ? variantsTable() : virtualTable([1, 2, 3, 4, 5])))
+  const variants = process.argv.includes("--variants")
+  console.log(variants ? `${variantsTable()}\n\n${partialHangTable()}` : await virtualTable([1, 2, 3, 4, 5]))
   process.exit(0)
 }
 

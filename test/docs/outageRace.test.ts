@@ -9,6 +9,7 @@ import { builds } from "../../bench/outage/builds/index.ts"
 import { listen } from "../../bench/outage/downstreams.ts"
 import { measure } from "../../bench/outage/measures.ts"
 import { oracle } from "../../bench/outage/oracle.ts"
+import { partialHangTable } from "../../bench/outage/partialHang.ts"
 import { capacityPerSecond, downstream, knobs, type Page, phases } from "../../bench/outage/settings.ts"
 import { behind } from "../../bench/outage/short.ts"
 import { traceNamed, traces } from "../../bench/outage/traces.ts"
@@ -185,6 +186,7 @@ describe("the standard policy in the race, in virtual time", () => {
     const page = readFileSync(new URL("../../docs/policies/standard.md", import.meta.url), "utf8")
     const plain = (text: string) => text.replaceAll(/[*]/g, "").replaceAll(/ +/g, " ")
     assert.include(plain(page), plain(defaultRow()))
+    for (const line of partialHangTable().split("\n").slice(2)) assert.include(plain(page), plain(line))
   })
 
   it("loses little to bursts where nothing is wrong", async () => {
