@@ -91,7 +91,7 @@ export class Interpreter {
   ): Raw {
     if (!this.player.concerns(downstream, method)) {
       onMet(well)
-      return heard(words, worked(workers, serve()))
+      return workers === undefined ? serve() : calmly(workers, words, serve())
     }
     // The count and its finalizer are one step.
     return Effect.uninterruptibleMask((restore) =>
@@ -99,7 +99,7 @@ export class Interpreter {
         const met = this.player.enter(downstream, method, request)
         onMet(met)
         const work = () => worked(workers, slowed(serve(), met, this.player.elapsedMillis))
-        return Effect.onExit(restore(heard(words, this.done(met, words, work))), () =>
+        return Effect.onExit(restore(heard(workers, words, this.done(met, words, work))), () =>
           Effect.sync(() => this.player.leave(downstream))
         )
       })
@@ -169,11 +169,14 @@ const worked = (workers: Workers.Workers | undefined, work: Raw): Raw =>
   workers === undefined ? work : workers.work(work)
 
 /** What a caller hears: a full queue is a refusal, whatever the plan would have done to the answer. */
-const heard = (words: Words, call: Raw): Raw =>
-  Effect.mapError(call, (error) => (error instanceof Workers.QueueFull ? refused(words, busy) : error))
+const heard = (workers: Workers.Workers | undefined, words: Words, call: Raw): Raw =>
+  workers === undefined
+    ? call
+    : Effect.mapError(call, (error) => (error instanceof Workers.QueueFull ? refused(words, busy) : error))
 
 /** A call without any plan. */
-export const calmly = (workers: Workers.Workers, words: Words, work: Raw): Raw => heard(words, worked(workers, work))
+export const calmly = (workers: Workers.Workers, words: Words, work: Raw): Raw =>
+  heard(workers, words, workers.work(work))
 
 /** The words of a method whose transient errors the simulator can make itself. */
 export const wordsOf = (
